@@ -1,0 +1,83 @@
+// Owns the interface of the kernels: the few loops over bytes that exist twice, in C++ and in JavaScript.
+// The core receives an implementation as an argument and must not know which one it is.
+
+/** Why an inflater refused its input. */
+export type InflateFailure = 'corrupt' | 'too-large'
+
+/** Inflates raw deflate streams (RFC 1951), keeping the window between messages. */
+export interface Inflater {
+  /**
+   * Inflates one piece of a message. `isFinal`: the message ends with this piece. `maxBytes`: how many bytes the
+   * message may still yield; checked before more is allocated. Returns what is ready, which may be nothing until
+   * `isFinal`: only the concatenation over a whole message is defined. The result is a copy that belongs to the caller.
+   * Returns null on failure, after which `failure` says why and only `close` may be called.
+   * Source: RFC 7692 §7.2.2 (the caller appends the four octets 00 00 ff ff to the last piece).
+   */
+  inflate(piece: Uint8Array, isFinal: boolean, maxBytes: number): Uint8Array | null
+  /** Why the last call returned null; null before any failure. */
+  readonly failure: InflateFailure | null
+  /** Forgets the window, as without context takeover. */
+  reset(): void
+  /** Releases the context. Idempotent; any other call after it throws. */
+  close(): void
+}
+
+/** Parameters of a deflater. */
+export interface DeflaterOptions {
+  /** Base-2 logarithm of the window: 9-15. Default 15. Memory: 2^(windowBits+2) bytes. */
+  windowBits?: number
+  /** zlib's compression level: 0-9. Default 6. */
+  level?: number
+  /** zlib's memLevel: 1-9. Default 8. Memory: 2^(memLevel+9) bytes. */
+  memLevel?: number
+}
+
+/** Deflates messages to raw deflate streams (RFC 1951), keeping the window between messages. */
+export interface Deflater {
+  /**
+   * Deflates one piece of a message; with `isFinal` flushes to a byte boundary (zlib's Z_SYNC_FLUSH), so that the
+   * message's output ends with 00 00 ff ff. Returns what is ready, a copy that belongs to the caller; only the
+   * concatenation over a whole message is defined, and that only as what inflates to the input: twins may differ in bytes.
+   */
+  deflate(piece: Uint8Array, isFinal: boolean): Uint8Array
+  /** Forgets the window, as without context takeover. */
+  reset(): void
+  /** Releases the context. Idempotent; any other call after it throws. */
+  close(): void
+}
+
+/** The loops over bytes. Both implementations give the same results on every input. */
+export interface Kernels {
+  /** Which implementation this is. */
+  readonly name: 'native' | 'js'
+
+  /**
+   * Scans one chunk into rows of the segment table. `state`: `SCAN_STATE_WORDS` words, kept by the caller between
+   * the chunks of one connection. `chunk`: payloads are unmasked in place. `from`: where to begin, in bytes.
+   * `table`: whole rows; a full table returns early. Returns the row count; `state[ScanState.CONSUMED]` tells where
+   * to go on. Errors: none, policy is the receiver's. Source: RFC 6455 §5.2, §5.3.
+   */
+  scan(state: Int32Array, chunk: Uint8Array, from: number, table: Int32Array): number
+
+  /**
+   * Masks (or unmasks) `source` into `target` at `targetOffset`; both may be the same memory if they are aligned
+   * with each other. `maskingKey`: four bytes in wire order, the first one lowest. `phase`: how many bytes of the
+   * payload came before (only its value modulo 4 counts). Throws RangeError if `target` is too short.
+   * Source: RFC 6455 §5.3.
+   */
+  mask(source: Uint8Array, target: Uint8Array, targetOffset: number, maskingKey: number, phase: number): void
+
+  /**
+   * Validates one piece of a UTF-8 text. `state`: 0 at the start, then what the last call returned. Returns the new
+   * state: 0 on a code point boundary, positive inside a code point; or -(i + 1), where i is the index in `bytes` of
+   * the first byte that no valid text can have there (as in RFC 3629 §4's table; overlong forms, surrogates and
+   * values above U+10FFFF fail at the byte that makes them so). `Utf8State` in core/utf8.ts tells the state's bits.
+   */
+  validateUtf8(state: number, bytes: Uint8Array): number
+
+  /** Makes an inflater for raw deflate with a window of 2^windowBits bytes, 8-15. */
+  createInflater(windowBits: number): Inflater
+
+  /** Makes a deflater. Throws RangeError for an option out of its range. */
+  createDeflater(options?: DeflaterOptions): Deflater
+}
