@@ -1,0 +1,73 @@
+// Owns the interface between the protocol and its extensions (RFC 6455 §9). Must not know any extension by name.
+
+/** One parameter of an extension: its name, and its value or null if it has none. */
+export interface ExtensionParameter {
+  readonly name: string
+  readonly value: string | null
+}
+
+/** One element of a Sec-WebSocket-Extensions header: an offer of a client, or an answer of a server. */
+export interface ExtensionOffer {
+  readonly name: string
+  readonly parameters: readonly ExtensionParameter[]
+}
+
+/** A frame (or a message, with `isFinal` true) as the hooks of extensions see it. */
+export interface ExtensionData {
+  readonly opcode: number
+  readonly isFinal: boolean
+  /** The three reserved bits as they stand in the first header byte: RSV1 0x40, RSV2 0x20, RSV3 0x10. */
+  readonly rsv: number
+  /** Not to be changed; a hook returns other bytes instead. */
+  readonly payload: Uint8Array
+}
+
+/**
+ * An extension that was negotiated for one connection. Sending, the hooks of all sessions run in the order of
+ * negotiation; receiving, in the reverse order. A hook that returns null changes nothing. A hook that throws fails
+ * the connection: a `WebSocketError` with its own close code, anything else with 1002 ("extension-failed").
+ * Control frames pass no hook.
+ */
+export interface ExtensionSession {
+  /** Encodes a whole message before it is fragmented. A reserved bit that it sets goes on the first frame. */
+  encodeMessage?(message: ExtensionData): ExtensionData | null
+  /** Encodes one frame of a message. */
+  encodeFrame?(frame: ExtensionData): ExtensionData | null
+  /** Decodes one frame. `maxBytes`: how long the result may be. */
+  decodeFrame?(frame: ExtensionData, maxBytes: number): ExtensionData | null
+  /** Decodes a whole message; `rsv` is its first frame's. `maxBytes`: how long the result may be. */
+  decodeMessage?(message: ExtensionData, maxBytes: number): ExtensionData | null
+  /** Releases what the session holds; called once, when the connection is over. */
+  close?(): void
+}
+
+/** What a server answers to an offer it accepts. */
+export interface AcceptedExtension {
+  /** Parameters of the answer. */
+  readonly parameters: readonly ExtensionParameter[]
+  readonly session: ExtensionSession
+}
+
+/** An extension that an endpoint can negotiate. One object serves many connections. */
+export interface Extension {
+  /** The names it goes by, at least one. */
+  readonly names: readonly string[]
+  /** Reserved bits that it uses, as in `ExtensionData.rsv`; 0 if none. On continuation frames only with `decodeFrame`. */
+  readonly rsv: number
+  /** Opcodes that it gives a meaning to, out of 3-7. */
+  readonly opcodes: readonly number[]
+  /** Client: the offers, in order of preference; later ones are fallbacks. */
+  offers(): readonly ExtensionOffer[]
+  /** Server: accepts an offer, or returns null to decline it (the client's next offer is tried). */
+  accept(offer: ExtensionOffer): AcceptedExtension | null
+  /** Client: takes the server's answer, or returns null if the answer is not valid, which fails the connection. */
+  confirm(answer: ExtensionOffer): ExtensionSession | null
+}
+
+/** A session together with what the receiver must know about its extension. */
+export interface NegotiatedExtension {
+  readonly name: string
+  readonly rsv: number
+  readonly opcodes: readonly number[]
+  readonly session: ExtensionSession
+}
