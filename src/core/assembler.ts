@@ -1,0 +1,86 @@
+// Owns the pieces of one incomplete message. Must not know frames or text.
+// Pieces are views where that pins little memory, and copies where it would pin much: what is held is at most
+// four times the payload, however finely a peer cuts it.
+
+/** A view may stay a view if its chunk is at most this many times longer. */
+const MAX_PINNED_FACTOR = 4
+/** Copied pieces are gathered in blocks that double from the first to the second of these. */
+const FIRST_BLOCK_BYTES = 256
+const LAST_BLOCK_BYTES = 64 * 1024
+
+/**
+ * Returns `chunk`'s bytes from `start` to `end`, valid for as long as they are kept: as a view, or as a copy if a view
+ * would pin a buffer of more than four times its size.
+ */
+export function keepBytes(chunk: Uint8Array, start: number, end: number): Uint8Array {
+  const byteLength = end - start
+  // The typed array's own buffer may be longer than the chunk: a view pins all of it.
+  if (byteLength * MAX_PINNED_FACTOR < chunk.buffer.byteLength) return Uint8Array.prototype.slice.call(chunk, start, end)
+  return new Uint8Array(chunk.buffer, chunk.byteOffset + start, byteLength)
+}
+
+/** Gathers the pieces of one message. */
+export class Assembler {
+  /** Bytes gathered so far. */
+  byteLength = 0
+  #pieces: Uint8Array[] = []
+  #block: Uint8Array | null = null
+  #blockLength = 0
+
+  /** Adds the bytes of `chunk` from `start` to `end`. */
+  add(chunk: Uint8Array, start: number, end: number): void {
+    const byteLength = end - start
+    this.byteLength += byteLength
+    if (byteLength >= LAST_BLOCK_BYTES / 16 && byteLength * MAX_PINNED_FACTOR >= chunk.buffer.byteLength) {
+      this.#closeBlock()
+      this.#pieces.push(new Uint8Array(chunk.buffer, chunk.byteOffset + start, byteLength))
+    } else if (byteLength > 0) {
+      this.#copy(chunk, start, end)
+    }
+  }
+
+  /** Returns all that was added, in one piece that belongs to the caller, and empties the assembler. */
+  take(): Uint8Array {
+    this.#closeBlock()
+    const pieces = this.#pieces
+    const whole = pieces.length === 1 ? pieces[0]! : concat(pieces, this.byteLength)
+    this.#pieces = []
+    this.byteLength = 0
+    return whole
+  }
+
+  #copy(chunk: Uint8Array, start: number, end: number): void {
+    let at = start
+    while (at < end) {
+      if (this.#block === null || this.#blockLength === this.#block.length) this.#openBlock(end - at)
+      const block = this.#block!
+      const count = Math.min(end - at, block.length - this.#blockLength)
+      block.set(chunk.subarray(at, at + count), this.#blockLength)
+      this.#blockLength += count
+      at += count
+    }
+  }
+
+  #openBlock(byteLength: number): void {
+    const previous = this.#block === null ? 0 : this.#block.length
+    this.#closeBlock()
+    const doubled = Math.min(Math.max(previous * 2, FIRST_BLOCK_BYTES), LAST_BLOCK_BYTES)
+    this.#block = new Uint8Array(Math.max(doubled, Math.min(byteLength, LAST_BLOCK_BYTES)))
+  }
+
+  #closeBlock(): void {
+    if (this.#block !== null && this.#blockLength > 0) this.#pieces.push(this.#block.subarray(0, this.#blockLength))
+    this.#block = null
+    this.#blockLength = 0
+  }
+}
+
+function concat(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {
+  const whole = new Uint8Array(byteLength)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}

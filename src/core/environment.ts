@@ -1,0 +1,25 @@
+// Owns the interface to all that the core may not make itself: kernels, text, randomness, hashes, time.
+import type { Kernels } from './kernels.js'
+
+/** What the core is given by whoever embeds it. `environment` of `hotsocket/kernels` is the one for Node.js. */
+export interface Environment {
+  readonly kernels: Kernels
+  /** Decodes bytes that are known to be below 0x80, from `start` to `end`. */
+  decodeAscii(bytes: Uint8Array, start: number, end: number): string
+  /** Decodes bytes that are known to be valid UTF-8. A byte order mark is kept. */
+  decodeUtf8(bytes: Uint8Array): string
+  /** Encodes text as UTF-8 into fresh memory; lone surrogates become U+FFFD. */
+  encodeUtf8(text: string): Uint8Array
+  /** Encodes text into `target` at `offset`, where at least `3 * text.length` bytes are free. Returns the byte count. */
+  writeUtf8(text: string, target: Uint8Array, offset: number): number
+  /** A fresh masking key, unpredictable, as an unsigned or signed 32-bit integer. Source: RFC 6455 §10.3. */
+  maskingKey(): number
+  /** Fresh random bytes. */
+  randomBytes(byteLength: number): Uint8Array
+  /** The SHA-1 of ASCII text, in base64. Source: RFC 6455 §4.2.2. */
+  sha1(text: string): string
+  /** Milliseconds of a clock that never goes back. */
+  now(): number
+  /** Fresh memory that is not zeroed and owned by the collector. */
+  allocate(byteLength: number): Uint8Array
+}

@@ -1,0 +1,64 @@
+// Owns the interface between the sender and whatever carries its bytes away, and the simplest implementation.
+
+/** Takes the bytes that a sender encodes, in order. */
+export interface Output {
+  /** The memory that `reserve` returns an offset into; may be another one after each call of `reserve`. */
+  readonly buffer: Uint8Array
+  /** Bytes accepted that have not been carried away. */
+  readonly pendingBytes: number
+  /** Makes room for `byteLength` bytes in `buffer` and returns their offset. Valid until the next call of a method. */
+  reserve(byteLength: number): number
+  /** Accepts the first `byteLength` of the bytes reserved last. */
+  advance(byteLength: number): void
+  /** Accepts bytes by reference; they must not change until they are carried away. */
+  append(bytes: Uint8Array): void
+}
+
+const FIRST_BUFFER_BYTES = 256
+
+/** Collects output in memory until it is taken: an `Output` for protocols without a transport. */
+export class OutputBytes implements Output {
+  buffer: Uint8Array = new Uint8Array(FIRST_BUFFER_BYTES)
+  #taken: Uint8Array[] = []
+  #start = 0
+  #end = 0
+  #pendingBytes = 0
+
+  get pendingBytes(): number {
+    return this.#pendingBytes
+  }
+
+  reserve(byteLength: number): number {
+    if (this.#end + byteLength > this.buffer.length) {
+      this.#cut()
+      this.buffer = new Uint8Array(Math.max(byteLength, FIRST_BUFFER_BYTES))
+      this.#start = this.#end = 0
+    }
+    return this.#end
+  }
+
+  advance(byteLength: number): void {
+    this.#end += byteLength
+    this.#pendingBytes += byteLength
+  }
+
+  append(bytes: Uint8Array): void {
+    this.#cut()
+    this.#taken.push(bytes)
+    this.#pendingBytes += bytes.length
+  }
+
+  /** Takes all that was written since the last call, and empties the output. The arrays belong to the caller. */
+  take(): Uint8Array[] {
+    this.#cut()
+    const taken = this.#taken
+    this.#taken = []
+    this.#pendingBytes = 0
+    return taken
+  }
+
+  #cut(): void {
+    if (this.#end > this.#start) this.#taken.push(this.buffer.subarray(this.#start, this.#end))
+    this.#start = this.#end
+  }
+}
