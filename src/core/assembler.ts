@@ -15,8 +15,8 @@ const LAST_BLOCK_BYTES = 64 * 1024
 export function keepBytes(chunk: Uint8Array, start: number, end: number): Uint8Array {
   const byteLength = end - start
   // The typed array's own buffer may be longer than the chunk: a view pins all of it.
-  if (byteLength * MAX_PINNED_FACTOR < chunk.buffer.byteLength) return Uint8Array.prototype.slice.call(chunk, start, end)
-  return new Uint8Array(chunk.buffer, chunk.byteOffset + start, byteLength)
+  if (byteLength * MAX_PINNED_FACTOR < chunk.buffer.byteLength) return chunk.slice(start, end)
+  return chunk.subarray(start, end)
 }
 
 /** Gathers the pieces of one message. */
@@ -33,7 +33,7 @@ export class Assembler {
     this.byteLength += byteLength
     if (byteLength >= LAST_BLOCK_BYTES / 16 && byteLength * MAX_PINNED_FACTOR >= chunk.buffer.byteLength) {
       this.#closeBlock()
-      this.#pieces.push(new Uint8Array(chunk.buffer, chunk.byteOffset + start, byteLength))
+      this.#pieces.push(chunk.subarray(start, end))
     } else if (byteLength > 0) {
       this.#copy(chunk, start, end)
     }

@@ -1,0 +1,100 @@
+// Owns the way of chunks through the scanner to the receiver, and what has arrived but must wait while it is paused.
+// Must not judge anything that arrives.
+import type { Kernels } from './kernels.js'
+import { ROW_WORDS, SCAN_STATE_WORDS, ScanState } from './layout.js'
+import type { Receiver } from './receiver.js'
+
+/** Rows of a table: enough for a 64 KiB chunk of 64-byte frames. */
+const TABLE_ROWS = 1024
+
+/** What waits: rows that point into a chunk, then the chunk's bytes from `from` on, not scanned yet. */
+interface Held {
+  readonly rows: Int32Array
+  readonly chunk: Uint8Array
+  readonly from: number
+}
+
+/** Tables that are not in use. A handler may cause another connection's bytes to be scanned, so one is not enough. */
+const freeTables: Int32Array[] = []
+const NO_ROWS = new Int32Array(0)
+
+/** Feeds one receiver. */
+export class Inbox {
+  readonly #kernels: Kernels
+  readonly #receiver: Receiver
+  /** Made with the first chunk: a connection whose rows come ready-made needs none. */
+  #state: Int32Array | null = null
+  #held: Held[] | null = null
+  #isBusy = false
+
+  constructor(kernels: Kernels, receiver: Receiver) {
+    this.#kernels = kernels
+    this.#receiver = receiver
+  }
+
+  /** Whether anything waits for the receiver to be resumed. */
+  get isHolding(): boolean {
+    return this.#held !== null
+  }
+
+  /** Takes a chunk, which is unmasked in place and belongs to the inbox from here on. */
+  receiveBytes(chunk: Uint8Array): void {
+    // Views of a plain Uint8Array are cheap to make; those of a subclass such as Buffer are not.
+    const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
+    if (this.#held !== null || this.#receiver.isPaused || this.#isBusy) this.#hold(NO_ROWS, bytes, 0)
+    else this.#scan(bytes, 0)
+  }
+
+  /** Hands on what was held, until nothing is left or the receiver is paused again. */
+  release(): void {
+    if (this.#isBusy) return
+    while (this.#held !== null && !this.#receiver.isPaused) {
+      const { rows, chunk, from } = this.#held.shift()!
+      const waiting = this.#held
+      this.#held = waiting.length === 0 ? null : waiting
+      this.#releaseOne(rows, chunk, from)
+    }
+  }
+
+  #releaseOne(rows: Int32Array, chunk: Uint8Array, from: number): void {
+    const rowCount = rows.length / ROW_WORDS
+    this.#isBusy = true
+    const next = this.#receiver.receive(rows, 0, rowCount, chunk)
+    this.#isBusy = false
+    if (next < rowCount) this.#holdFirst(rows.slice(next * ROW_WORDS), chunk, from)
+    else this.#scan(chunk, from)
+  }
+
+  #scan(chunk: Uint8Array, from: number): void {
+    this.#state ??= new Int32Array(SCAN_STATE_WORDS)
+    const table = freeTables.pop() ?? new Int32Array(TABLE_ROWS * ROW_WORDS)
+    this.#isBusy = true
+    try {
+      this.#scanInto(table, this.#state, chunk, from)
+    } finally {
+      this.#isBusy = false
+      freeTables.push(table)
+    }
+  }
+
+  #scanInto(table: Int32Array, state: Int32Array, chunk: Uint8Array, start: number): void {
+    let from = start
+    while (from < chunk.length && !this.#receiver.isDone) {
+      if (this.#receiver.isPaused) return this.#holdFirst(NO_ROWS, chunk, from)
+      const rowCount = this.#kernels.scan(state, chunk, from, table)
+      from = state[ScanState.CONSUMED]!
+      const next = this.#receiver.receive(table, 0, rowCount, chunk)
+      if (next < rowCount) return this.#holdFirst(table.slice(next * ROW_WORDS, rowCount * ROW_WORDS), chunk, from)
+    }
+  }
+
+  #hold(rows: Int32Array, chunk: Uint8Array, from: number): void {
+    this.#held ??= []
+    this.#held.push({ rows, chunk, from })
+  }
+
+  #holdFirst(rows: Int32Array, chunk: Uint8Array, from: number): void {
+    this.#held ??= []
+    this.#held.unshift({ rows, chunk, from })
+  }
+}

@@ -1,0 +1,42 @@
+// Owns the pings that wait for their pong. Must not know frames or timers.
+
+interface SentPing {
+  readonly payload: Uint8Array
+  readonly sentAt: number
+}
+
+/** Remembers sent pings, in order, to tell round-trip times. */
+export class SentPings {
+  readonly #maxCount: number
+  #pings: SentPing[] = []
+
+  /** `maxCount`: of more unanswered pings the oldest are forgotten. */
+  constructor(maxCount: number) {
+    this.#maxCount = maxCount
+  }
+
+  /** Remembers a ping sent at `now` (milliseconds). */
+  add(payload: Uint8Array, now: number): void {
+    this.#pings.push({ payload, sentAt: now })
+    if (this.#pings.length > this.#maxCount) this.#pings.shift()
+  }
+
+  /**
+   * Matches a pong to the newest ping with its payload; that one and all before it count as answered. Returns the
+   * round-trip time in milliseconds, or null for an unsolicited pong. Source: RFC 6455 §5.5.3.
+   */
+  answer(payload: Uint8Array, now: number): number | null {
+    for (let index = this.#pings.length - 1; index >= 0; index--) {
+      const ping = this.#pings[index]!
+      if (equalBytes(ping.payload, payload)) {
+        this.#pings.splice(0, index + 1)
+        return now - ping.sentAt
+      }
+    }
+    return null
+  }
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index])
+}

@@ -1,0 +1,120 @@
+// Owns the encoding of messages and control frames into an output. Must not know the closing handshake or transports.
+import type { Environment } from './environment.js'
+import type { ExtensionData, NegotiatedExtension } from './extension.js'
+import { HeaderBit, headerLength, Opcode, writeHeader } from './header.js'
+import { type Message, type Payload, TextMessage } from './message.js'
+import type { Output } from './output.js'
+import type { Role } from './receiver.js'
+
+/** What all senders of one endpoint share. */
+export interface SenderSettings {
+  readonly role: Role
+  readonly environment: Environment
+}
+
+/** Unmasked payloads up to this many bytes are copied behind their header; longer ones are passed by reference. */
+const COPY_BYTES = 16 * 1024
+/** Strings up to this many UTF-16 units are encoded straight into the output, where room for 3 bytes a unit is needed. */
+const DIRECT_TEXT_LENGTH = 16 * 1024
+
+/** Encodes frames of one connection. */
+export class Sender {
+  readonly #settings: SenderSettings
+  readonly #output: Output
+  readonly #extensions: readonly NegotiatedExtension[]
+
+  constructor(settings: SenderSettings, output: Output, extensions: readonly NegotiatedExtension[] = []) {
+    this.#settings = settings
+    this.#output = output
+    this.#extensions = extensions
+  }
+
+  /**
+   * Sends a whole message. `fragmentSize`: most payload bytes of a frame; null sends one frame. A long binary payload
+   * is passed on by reference and must not change until it is sent. A hook of an extension that throws is passed on.
+   */
+  sendMessage(message: Message, fragmentSize: number | null): void {
+    if (fragmentSize !== null || this.#extensions.length > 0) {
+      this.#sendEncoded(message, fragmentSize)
+    } else if (message instanceof TextMessage && !message.isEncoded) {
+      this.#sendText(message.payload)
+    } else {
+      this.#writeFrame(HeaderBit.FIN | message.opcode, message.bytes)
+    }
+  }
+
+  /** Sends a string as text, or bytes as binary, in one frame: `sendMessage` without making a message. */
+  sendPayload(payload: Payload): void {
+    if (typeof payload === 'string') this.#sendText(payload)
+    else this.#writeFrame(HeaderBit.FIN | Opcode.BINARY, payload)
+  }
+
+  /** Whether `sendPayload` may be used: no extension wants to see messages. */
+  get isPlain(): boolean {
+    return this.#extensions.length === 0
+  }
+
+  /** Sends a control frame. `payload`: at most 125 bytes, checked by the caller. */
+  sendControl(opcode: number, payload: Uint8Array): void {
+    this.#writeFrame(HeaderBit.FIN | opcode, payload)
+  }
+
+  #sendEncoded(original: Message, fragmentSize: number | null): void {
+    let message: ExtensionData = { opcode: original.opcode, isFinal: true, rsv: 0, payload: original.bytes }
+    for (const { session } of this.#extensions) message = session.encodeMessage?.(message) ?? message
+    const { payload } = message
+    const step = fragmentSize ?? Math.max(payload.length, 1)
+    let start = 0
+    do {
+      const end = Math.min(start + step, payload.length)
+      const isFirst = start === 0
+      let frame: ExtensionData = {
+        opcode: isFirst ? message.opcode : Opcode.CONTINUATION,
+        isFinal: end === payload.length,
+        rsv: isFirst ? message.rsv : 0,
+        payload: payload.subarray(start, end)
+      }
+      for (const { session } of this.#extensions) frame = session.encodeFrame?.(frame) ?? frame
+      this.#writeFrame((frame.isFinal ? HeaderBit.FIN : 0) | frame.rsv | frame.opcode, frame.payload)
+      start = end
+    } while (start < payload.length)
+  }
+
+  #writeFrame(first: number, payload: Uint8Array): void {
+    const output = this.#output
+    const byteLength = payload.length
+    if (this.#settings.role === 'client') {
+      const key = this.#settings.environment.maskingKey()
+      const offset = output.reserve(headerLength(byteLength, true) + byteLength)
+      const at = writeHeader(output.buffer, offset, first, byteLength, key)
+      this.#settings.environment.kernels.mask(payload, output.buffer, at, key, 0)
+      output.advance(at + byteLength - offset)
+    } else if (byteLength <= COPY_BYTES) {
+      const offset = output.reserve(headerLength(byteLength, false) + byteLength)
+      const at = writeHeader(output.buffer, offset, first, byteLength, null)
+      output.buffer.set(payload, at)
+      output.advance(at + byteLength - offset)
+    } else {
+      const offset = output.reserve(headerLength(byteLength, false))
+      output.advance(writeHeader(output.buffer, offset, first, byteLength, null) - offset)
+      output.append(payload)
+    }
+  }
+
+  #sendText(text: string): void {
+    const { environment, role } = this.#settings
+    if (role === 'client' || text.length > DIRECT_TEXT_LENGTH) {
+      this.#writeFrame(HeaderBit.FIN | Opcode.TEXT, environment.encodeUtf8(text))
+      return
+    }
+    // The header's length depends on the byte length, which is known afterwards: guess that the text is ASCII.
+    const output = this.#output
+    const guess = headerLength(text.length, false)
+    const offset = output.reserve(guess + 2 + 3 * text.length)
+    const byteLength = environment.writeUtf8(text, output.buffer, offset + guess)
+    const actual = headerLength(byteLength, false)
+    if (actual !== guess) output.buffer.copyWithin(offset + actual, offset + guess, offset + guess + byteLength)
+    writeHeader(output.buffer, offset, HeaderBit.FIN | Opcode.TEXT, byteLength, null)
+    output.advance(actual + byteLength)
+  }
+}
