@@ -1,0 +1,53 @@
+# One Node-API binary for every Node.js from 20 on. No -march: kernels choose their instructions at run time.
+# A clone (it has src/) is built with warnings as errors; an installed package is not, so that a compiler newer
+# than this release cannot break an installation.
+{
+  'variables': {
+    'is_clone%': '<!(node -p "require(\'node:fs\').existsSync(\'src\') ? 1 : 0")'
+  },
+  'targets': [
+    {
+      'target_name': 'hotsocket',
+      'sources': [
+        'native/binding/addon.cc',
+      ],
+      'include_dirs': ['native'],
+      'defines': ['NAPI_VERSION=8'],
+      'cflags': ['-fvisibility=hidden', '-Wall', '-Wextra'],
+      'cflags!': ['-O2'],
+      'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
+      'cflags_cc': ['-std=c++20', '-O3', '-fno-exceptions', '-fvisibility-inlines-hidden'],
+      'xcode_settings': {
+        'CLANG_CXX_LANGUAGE_STANDARD': 'c++20',
+        'CLANG_CXX_LIBRARY': 'libc++',
+        'GCC_ENABLE_CPP_EXCEPTIONS': 'NO',
+        'GCC_OPTIMIZATION_LEVEL': '3',
+        'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES',
+        'MACOSX_DEPLOYMENT_TARGET': '11.0',
+        'WARNING_CFLAGS': ['-Wall', '-Wextra']
+      },
+      'msvs_settings': {
+        'VCCLCompilerTool': {
+          'AdditionalOptions!': ['-std:c++17', '/std:c++17'],
+          'AdditionalOptions': ['/std:c++20'],
+          'ExceptionHandling': 0
+        }
+      },
+      'conditions': [
+        ['OS=="linux"', {
+          # Only symbols of libc remain, so that old distributions load the prebuild.
+          'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections'],
+          'cflags_cc': ['-ffunction-sections', '-fdata-sections'],
+        }],
+        ['OS=="win"', {
+          'defines': ['NOMINMAX', 'WIN32_LEAN_AND_MEAN', '_HAS_EXCEPTIONS=0']
+        }],
+        ['is_clone==1', {
+          'cflags': ['-Werror'],
+          'xcode_settings': { 'GCC_TREAT_WARNINGS_AS_ERRORS': 'YES' },
+          'msvs_settings': { 'VCCLCompilerTool': { 'WarnAsError': 'true' } }
+        }]
+      ]
+    }
+  ]
+}

@@ -1,0 +1,26 @@
+// Owns the entry point of the addon: what it exports, and the number by which the loader recognises it.
+// Must not know what a kernel does.
+#include <node_api.h>
+
+#include <cstdint>
+
+namespace hotsocket {
+namespace {
+
+// Raised with every change of an export's name, arguments or result, and of the segment table's layout;
+// src/kernels/native.ts expects the same number.
+constexpr std::uint32_t kInterfaceVersion = 1;
+
+bool define_interface_version(napi_env env, napi_value exports) {
+  napi_value version;
+  return napi_create_uint32(env, kInterfaceVersion, &version) == napi_ok &&
+         napi_set_named_property(env, exports, "interfaceVersion", version) == napi_ok;
+}
+
+}  // namespace
+}  // namespace hotsocket
+
+NAPI_MODULE_INIT() {
+  if (!hotsocket::define_interface_version(env, exports)) return nullptr;
+  return exports;
+}
