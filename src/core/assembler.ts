@@ -69,7 +69,8 @@ export class Assembler {
   }
 
   #closeBlock(): void {
-    if (this.#block !== null && this.#blockLength > 0) this.#pieces.push(this.#block.subarray(0, this.#blockLength))
+    if (this.#block !== null && this.#blockLength > 0)
+      this.#pieces.push(this.#block.subarray(0, this.#blockLength))
     this.#block = null
     this.#blockLength = 0
   }

@@ -28,7 +28,13 @@ export const CloseCode = {
 export function canSendCloseCode(code: number): boolean {
   if (!Number.isInteger(code)) return false
   if (code >= 3000 && code <= 4999) return true
-  return code >= 1000 && code <= 1014 && code !== 1004 && code !== CloseCode.NO_STATUS && code !== CloseCode.ABNORMAL
+  return (
+    code >= 1000 &&
+    code <= 1014 &&
+    code !== 1004 &&
+    code !== CloseCode.NO_STATUS &&
+    code !== CloseCode.ABNORMAL
+  )
 }
 
 /** A close frame's content. `code` is 1005 if it carries none. */
@@ -71,11 +77,15 @@ const utf8 = new TextEncoder()
  */
 export function encodeClose(code?: number, reason = ''): Uint8Array {
   if (typeof reason !== 'string') {
-    throw new WebSocketError('invalid-argument', { detail: `a close reason is a string, not ${typeof reason}` })
+    throw new WebSocketError('invalid-argument', {
+      detail: `a close reason is a string, not ${typeof reason}`
+    })
   }
   if (code === undefined) {
     if (reason !== '') {
-      throw new WebSocketError('invalid-argument', { detail: 'a close reason needs a code; pass 1000 for a normal end' })
+      throw new WebSocketError('invalid-argument', {
+        detail: 'a close reason needs a code; pass 1000 for a normal end'
+      })
     }
     return new Uint8Array(0)
   }

@@ -33,7 +33,9 @@ export class Frame {
     }
     const rsv = options.rsv ?? 0
     if ((rsv & ~HeaderBit.RSV) !== 0) {
-      throw new WebSocketError('invalid-argument', { detail: `rsv must be made of 0x40, 0x20 and 0x10, not ${rsv}` })
+      throw new WebSocketError('invalid-argument', {
+        detail: `rsv must be made of 0x40, 0x20 and 0x10, not ${rsv}`
+      })
     }
     this.opcode = opcode
     this.payload = payload
@@ -106,7 +108,9 @@ export class ControlFrame extends Frame {
   /** Throws WebSocketError 'invalid-argument' for an opcode that is no control opcode, or too long a payload. */
   constructor(opcode: number, payload: Uint8Array = new Uint8Array(0), options: { rsv?: number } = {}) {
     if (opcode < Opcode.CLOSE) {
-      throw new WebSocketError('invalid-argument', { detail: `a control frame's opcode is 8-15, not ${opcode}` })
+      throw new WebSocketError('invalid-argument', {
+        detail: `a control frame's opcode is 8-15, not ${opcode}`
+      })
     }
     if (payload.length > MAX_CONTROL_BYTES) {
       throw new WebSocketError('invalid-argument', {

@@ -42,25 +42,28 @@ export class Inbox {
     // Views of a plain Uint8Array are cheap to make; those of a subclass such as Buffer are not.
     const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
     if (this.#held !== null || this.#receiver.isPaused || this.#isBusy) this.#hold(NO_ROWS, bytes, 0)
-    else this.#scan(bytes, 0)
+    else this.#run(bytes)
   }
 
   /** Hands on what was held, until nothing is left or the receiver is paused again. */
   release(): void {
-    if (this.#isBusy) return
-    while (this.#held !== null && !this.#receiver.isPaused) {
-      const { rows, chunk, from } = this.#held.shift()!
-      const waiting = this.#held
-      this.#held = waiting.length === 0 ? null : waiting
-      this.#releaseOne(rows, chunk, from)
+    if (this.#held !== null && !this.#isBusy) this.#run(null)
+  }
+
+  #run(chunk: Uint8Array | null): void {
+    this.#isBusy = true
+    try {
+      if (chunk !== null) this.#scan(chunk, 0)
+      while (this.#held !== null && !this.#receiver.isPaused) this.#runHeld(this.#held.shift()!)
+    } finally {
+      this.#isBusy = false
     }
   }
 
-  #releaseOne(rows: Int32Array, chunk: Uint8Array, from: number): void {
+  #runHeld({ rows, chunk, from }: Held): void {
+    if (this.#held?.length === 0) this.#held = null
     const rowCount = rows.length / ROW_WORDS
-    this.#isBusy = true
     const next = this.#receiver.receive(rows, 0, rowCount, chunk)
-    this.#isBusy = false
     if (next < rowCount) this.#holdFirst(rows.slice(next * ROW_WORDS), chunk, from)
     else this.#scan(chunk, from)
   }
@@ -68,11 +71,9 @@ export class Inbox {
   #scan(chunk: Uint8Array, from: number): void {
     this.#state ??= new Int32Array(SCAN_STATE_WORDS)
     const table = freeTables.pop() ?? new Int32Array(TABLE_ROWS * ROW_WORDS)
-    this.#isBusy = true
     try {
       this.#scanInto(table, this.#state, chunk, from)
     } finally {
-      this.#isBusy = false
       freeTables.push(table)
     }
   }
@@ -84,7 +85,8 @@ export class Inbox {
       const rowCount = this.#kernels.scan(state, chunk, from, table)
       from = state[ScanState.CONSUMED]!
       const next = this.#receiver.receive(table, 0, rowCount, chunk)
-      if (next < rowCount) return this.#holdFirst(table.slice(next * ROW_WORDS, rowCount * ROW_WORDS), chunk, from)
+      if (next < rowCount)
+        return this.#holdFirst(table.slice(next * ROW_WORDS, rowCount * ROW_WORDS), chunk, from)
     }
   }
 

@@ -39,7 +39,9 @@ export class TextMessage extends Message {
   constructor(payload: string) {
     super()
     if (typeof payload !== 'string') {
-      throw new WebSocketError('invalid-argument', { detail: `a text message carries a string, not ${typeof payload}` })
+      throw new WebSocketError('invalid-argument', {
+        detail: `a text message carries a string, not ${typeof payload}`
+      })
     }
     this.text = payload
     this.encoded = null

@@ -102,8 +102,10 @@ export class Receiver {
     const isControl = opcode >= Opcode.CLOSE
     const rsv = header & HeaderBit.RSV
     if (rsv !== 0 && (rsv & ~this.#allowedRsv(opcode)) !== 0) return 'reserved-bits'
-    if (isControl ? opcode > Opcode.PONG : opcode > Opcode.BINARY && !this.#hasOpcode(opcode)) return 'reserved-opcode'
-    if (((header >>> 8) & HeaderBit.MASK) !== this.#maskBit) return this.#maskBit === 0 ? 'masked-frame' : 'unmasked-frame'
+    if (isControl ? opcode > Opcode.PONG : opcode > Opcode.BINARY && !this.#hasOpcode(opcode))
+      return 'reserved-opcode'
+    if (((header >>> 8) & HeaderBit.MASK) !== this.#maskBit)
+      return this.#maskBit === 0 ? 'masked-frame' : 'unmasked-frame'
     const shortLength = (header >>> 8) & HeaderBit.LENGTH
     if (isControl) {
       if ((header & HeaderBit.FIN) === 0) return 'fragmented-control'
@@ -137,7 +139,8 @@ export class Receiver {
     if (opcode >= Opcode.CLOSE) return 0
     let allowed = 0
     for (const extension of this.#extensions) {
-      if (opcode !== Opcode.CONTINUATION || extension.session.decodeFrame !== undefined) allowed |= extension.rsv
+      if (opcode !== Opcode.CONTINUATION || extension.session.decodeFrame !== undefined)
+        allowed |= extension.rsv
     }
     return allowed
   }
@@ -191,7 +194,9 @@ export class Receiver {
     if (!isLast) return
     const bytes = this.#assembler.take()
     const opcode = this.#endMessage()
-    this.#handler.receiveMessage(opcode === Opcode.TEXT ? TextMessage.fromValidUtf8(bytes) : new BinaryMessage(bytes))
+    this.#handler.receiveMessage(
+      opcode === Opcode.TEXT ? TextMessage.fromValidUtf8(bytes) : new BinaryMessage(bytes)
+    )
   }
 
   /** Validates the next piece of a text message; fails the connection at the first bad byte. Source: RFC 6455 §8.1. */
@@ -226,7 +231,11 @@ export class Receiver {
     const rsv = first & HeaderBit.RSV
     const before = this.#assembler === null ? 0 : this.#assembler.byteLength
     const maxBytes = this.#settings.limits.maxMessageBytes - before
-    const frame = this.#decode('decodeFrame', { opcode: first & HeaderBit.OPCODE, isFinal, rsv, payload }, maxBytes)
+    const frame = this.#decode(
+      'decodeFrame',
+      { opcode: first & HeaderBit.OPCODE, isFinal, rsv, payload },
+      maxBytes
+    )
     if (frame === null) return
     this.#assembler ??= new Assembler()
     this.#assembler.add(frame.payload, 0, frame.payload.length)
@@ -250,14 +259,20 @@ export class Receiver {
   }
 
   /** Runs one kind of hook of all extensions. Returns null if that failed the connection. */
-  #decode(hook: 'decodeFrame' | 'decodeMessage', encoded: ExtensionData, maxBytes: number): ExtensionData | null {
+  #decode(
+    hook: 'decodeFrame' | 'decodeMessage',
+    encoded: ExtensionData,
+    maxBytes: number
+  ): ExtensionData | null {
     let data = encoded
     try {
       for (const { session } of this.#extensions) data = session[hook]?.(data, maxBytes) ?? data
     } catch (cause) {
       // Hooks are code of others: whatever they throw ends this connection and no other.
       const isOurs = cause instanceof WebSocketError
-      this.#failWith(isOurs ? cause : new WebSocketError('extension-failed', { detail: String(cause), cause }))
+      this.#failWith(
+        isOurs ? cause : new WebSocketError('extension-failed', { detail: String(cause), cause })
+      )
       return null
     }
     if (data.payload.length <= maxBytes) return data

@@ -113,7 +113,8 @@ export class Sender {
     const offset = output.reserve(guess + 2 + 3 * text.length)
     const byteLength = environment.writeUtf8(text, output.buffer, offset + guess)
     const actual = headerLength(byteLength, false)
-    if (actual !== guess) output.buffer.copyWithin(offset + actual, offset + guess, offset + guess + byteLength)
+    if (actual !== guess)
+      output.buffer.copyWithin(offset + actual, offset + guess, offset + guess + byteLength)
     writeHeader(output.buffer, offset, HeaderBit.FIN | Opcode.TEXT, byteLength, null)
     output.advance(actual + byteLength)
   }

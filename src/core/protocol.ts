@@ -1,0 +1,271 @@
+// Owns one connection after its opening handshake: what may be sent when, answers to control frames, the closing
+// handshake. Sans-I/O: bytes come in by `receiveBytes`, go out through an `Output`, and events reach a handler.
+// Must not know transports, timers or the objects that applications see.
+import {
+  CloseCode,
+  type CloseDetails,
+  type CloseStatus,
+  type ClosingState,
+  encodeClose,
+  nextClosingState,
+  readClose
+} from './closing.js'
+import type { Environment } from './environment.js'
+import { WebSocketError } from './errors.js'
+import type { NegotiatedExtension } from './extension.js'
+import { MAX_CONTROL_BYTES, Opcode } from './header.js'
+import { Inbox } from './inbox.js'
+import type { Limits } from './limits.js'
+import { type Message, type Sendable, toMessage } from './message.js'
+import type { Output } from './output.js'
+import { SentPings } from './pings.js'
+import { Receiver, type ReceiverHandler, type Role } from './receiver.js'
+import { Sender } from './sender.js'
+
+/** What all protocols of one endpoint share. */
+export interface ProtocolSettings {
+  readonly role: Role
+  readonly limits: Limits
+  readonly environment: Environment
+}
+
+/** Who is told of a protocol's events. An exception thrown by a handler leaves the protocol's method. */
+export interface ProtocolHandler {
+  /** A whole message arrived. */
+  onmessage(message: Message): void
+  /** The peer's ping arrived; its pong is sent already. */
+  onping(payload: Uint8Array): void
+  /** A pong arrived. `roundTripMs`: since the ping that it answers; null if it answers none. */
+  onpong(payload: Uint8Array, roundTripMs: number | null): void
+  /** The peer broke a rule; our close frame is sent already. No further message follows. */
+  onerror(error: WebSocketError): void
+  /**
+   * The last byte was sent: a server now ends the transport, a client waits for the server to do so (RFC 6455 §7.1.1).
+   * Comes once, after a whole closing handshake or a failure.
+   */
+  onfinish(): void
+}
+
+/** The protocol of one open connection. */
+export class Protocol implements ReceiverHandler {
+  readonly #settings: ProtocolSettings
+  readonly #handler: ProtocolHandler
+  readonly #output: Output
+  readonly #extensions: readonly NegotiatedExtension[]
+  readonly #receiver: Receiver
+  readonly #inbox: Inbox
+  readonly #sender: Sender
+  #state: ClosingState = 'open'
+  #sentPings: SentPings | null = null
+  /** Pongs written since the output was last seen empty. */
+  #pongCount = 0
+  #heldPong: Uint8Array | null = null
+  #received: CloseStatus | null = null
+  #initiator: 'local' | 'remote' | null = null
+  #cause: WebSocketError | null = null
+
+  /** `extensions`: as negotiated in the opening handshake; their sessions are closed when the connection ends. */
+  constructor(
+    settings: ProtocolSettings,
+    output: Output,
+    handler: ProtocolHandler,
+    extensions: readonly NegotiatedExtension[] = []
+  ) {
+    this.#settings = settings
+    this.#handler = handler
+    this.#output = output
+    this.#extensions = extensions
+    this.#receiver = new Receiver(settings, this, extensions)
+    this.#inbox = new Inbox(settings.environment.kernels, this.#receiver)
+    this.#sender = new Sender(settings, output, extensions)
+  }
+
+  /** Where the closing handshake stands. */
+  get state(): ClosingState {
+    return this.#state
+  }
+
+  /** Takes bytes from the peer. They are unmasked in place and must not be used by the caller any more. */
+  receiveBytes(chunk: Uint8Array): void {
+    if (!this.#receiver.isDone) this.#inbox.receiveBytes(chunk)
+  }
+
+  /** Holds back what arrives, from the next message on, even if it is in a chunk at hand. */
+  pause(): void {
+    this.#receiver.isPaused = true
+  }
+
+  /** Hands on what was held back and what comes. */
+  resume(): void {
+    this.#receiver.isPaused = false
+    this.#inbox.release()
+  }
+
+  /** Whether `pause` holds messages back that have already arrived. */
+  get isHolding(): boolean {
+    return this.#inbox.isHolding
+  }
+
+  /**
+   * Sends a message. `fragmentSize`: most payload bytes of a frame; null sends one frame. Returns false, and sends
+   * nothing, unless the connection is open. Throws WebSocketError 'invalid-argument' for what is no message.
+   */
+  send(sendable: Sendable, fragmentSize: number | null = null): boolean {
+    const isPlain = fragmentSize === null && this.#sender.isPlain
+    if (isPlain && (typeof sendable === 'string' || sendable instanceof Uint8Array)) {
+      if (this.#state !== 'open') return false
+      this.#sender.sendPayload(sendable)
+      return true
+    }
+    const message = toMessage(sendable)
+    if (this.#state !== 'open') return false
+    this.#sender.sendMessage(message, fragmentSize)
+    return true
+  }
+
+  /**
+   * Sends a ping. `payload`: at most 125 bytes, kept until its pong comes. Returns false, and sends nothing, unless the
+   * connection is open. Throws WebSocketError 'invalid-argument' for a payload of another type or too long.
+   */
+  sendPing(payload: Uint8Array): boolean {
+    checkControlPayload(payload)
+    if (this.#state !== 'open') return false
+    this.#sentPings ??= new SentPings(this.#settings.limits.maxUnansweredPings)
+    this.#sentPings.add(payload, this.#settings.environment.now())
+    this.#sender.sendControl(Opcode.PING, payload)
+    return true
+  }
+
+  /** Sends an unsolicited pong; as `sendPing`. Source: RFC 6455 §5.5.3. */
+  sendPong(payload: Uint8Array): boolean {
+    checkControlPayload(payload)
+    if (this.#state !== 'open') return false
+    this.#sender.sendControl(Opcode.PONG, payload)
+    return true
+  }
+
+  /**
+   * Begins the closing handshake; nothing can be sent after it, messages still arrive. Does nothing if it has begun
+   * already. Throws WebSocketError 'invalid-argument' for a code or reason that must not be sent.
+   */
+  close(code?: number, reason?: string): void {
+    const payload = encodeClose(code, reason)
+    if (this.#state !== 'open') return
+    this.#move('send-close', 'local')
+    this.#sender.sendControl(Opcode.CLOSE, payload)
+  }
+
+  /**
+   * Fails the connection for the sake of `error`: sends a close frame with its close code (if it has one and none was
+   * sent), and ignores whatever arrives from here on. Source: RFC 6455 §7.1.7.
+   */
+  fail(error: WebSocketError): void {
+    if (this.#state === 'finished' || this.#state === 'failed' || this.#state === 'ended') return
+    const canSendClose = this.#state !== 'close-sent' && error.closeCode !== null
+    this.#move('fail', 'local')
+    this.#receiver.isDone = true
+    this.#cause ??= error
+    if (canSendClose) this.#sender.sendControl(Opcode.CLOSE, encodeClose(error.closeCode!))
+    this.#handler.onfinish()
+  }
+
+  /** Call when the output has been carried away: a pong that was held back goes out now. */
+  drained(): void {
+    this.#pongCount = 0
+    const payload = this.#heldPong
+    this.#heldPong = null
+    if (payload !== null && this.#canAnswer()) this.#sendPongNow(payload)
+  }
+
+  /**
+   * Tells that the transport is gone, and returns how the connection ended. `cause`: why, if that was no part of a
+   * closing handshake; null leaves it at "connection-lost". `initiator`: whose doing it was, if nobody began to close
+   * before. Must be called once.
+   */
+  end(cause: WebSocketError | null = null, initiator: 'local' | 'remote' = 'remote'): CloseDetails {
+    const before = this.#state
+    this.#move('end', initiator)
+    this.#receiver.isDone = true
+    for (const { session } of this.#extensions) session.close?.()
+    const status = this.#received ?? { code: CloseCode.ABNORMAL, reason: '' }
+    if (before === 'finished') return { ...status, wasClean: true, initiator: this.#initiator!, cause: null }
+    this.#cause ??=
+      cause ?? new WebSocketError('connection-lost', { detail: `the closing handshake was at "${before}"` })
+    return { ...status, wasClean: false, initiator: this.#initiator!, cause: this.#cause }
+  }
+
+  /** @internal */
+  receiveMessage(message: Message): void {
+    this.#handler.onmessage(message)
+  }
+
+  /** @internal */
+  receiveControl(opcode: number, payload: Uint8Array): void {
+    if (opcode === Opcode.PING) {
+      this.#answerPing(payload)
+      this.#handler.onping(payload)
+    } else if (opcode === Opcode.PONG) {
+      const roundTripMs = this.#sentPings?.answer(payload, this.#settings.environment.now()) ?? null
+      this.#handler.onpong(payload, roundTripMs)
+    } else {
+      this.#receiveClose(payload)
+    }
+  }
+
+  /** @internal */
+  receiveViolation(error: WebSocketError): void {
+    this.fail(error)
+    this.#handler.onerror(error)
+  }
+
+  #receiveClose(payload: Uint8Array): void {
+    const status = readClose(payload)
+    if (typeof status === 'string') return this.receiveViolation(new WebSocketError(status))
+    this.#receiver.isDone = true
+    this.#received = status
+    const mustAnswer = this.#state === 'open'
+    this.#move('receive-close', 'remote')
+    if (mustAnswer) {
+      this.#move('send-close', 'remote')
+      // RFC 6455 §5.5.1: the answer typically echoes the code.
+      this.#sender.sendControl(Opcode.CLOSE, payload.subarray(0, 2))
+    }
+    this.#handler.onfinish()
+  }
+
+  /** Source: RFC 6455 §5.5.2, §5.5.3. */
+  #answerPing(payload: Uint8Array): void {
+    if (!this.#canAnswer()) return
+    if (this.#output.pendingBytes === 0) this.#pongCount = 0
+    if (this.#pongCount < this.#settings.limits.maxUnansweredPings) this.#sendPongNow(payload)
+    else this.#heldPong = payload
+  }
+
+  #sendPongNow(payload: Uint8Array): void {
+    this.#pongCount++
+    this.#sender.sendControl(Opcode.PONG, payload)
+  }
+
+  /** After our close frame nothing may follow (RFC 6455 §5.5.1). */
+  #canAnswer(): boolean {
+    return this.#state === 'open'
+  }
+
+  #move(event: 'send-close' | 'receive-close' | 'fail' | 'end', initiator: 'local' | 'remote'): void {
+    this.#state = nextClosingState(this.#state, event)
+    this.#initiator ??= initiator
+  }
+}
+
+function checkControlPayload(payload: Uint8Array): void {
+  if (!(payload instanceof Uint8Array)) {
+    throw new WebSocketError('invalid-argument', {
+      detail: `a ping or pong carries a Uint8Array, not ${typeof payload}`
+    })
+  }
+  if (payload.length > MAX_CONTROL_BYTES) {
+    throw new WebSocketError('invalid-argument', {
+      detail: `a ping or pong carries at most ${MAX_CONTROL_BYTES} bytes, not ${payload.length}`
+    })
+  }
+}
