@@ -147,6 +147,11 @@ const HANDSHAKE_ERRORS = {
     closeCode: null,
     text: 'the server chose an extension that was not offered',
     source: 'RFC 6455 §4.1'
+  },
+  'invalid-extension': {
+    closeCode: null,
+    text: 'the server agreed to an extension on terms that were not offered',
+    source: 'RFC 6455 §9.1'
   }
 } as const satisfies Record<string, ErrorEntry>
 
