@@ -1,0 +1,131 @@
+#include "byte-kernels.h"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "../kernels/mask.h"
+#include "../kernels/scanner.h"
+#include "../kernels/utf8.h"
+
+namespace hotsocket {
+namespace {
+
+using Bytes = std::span<std::uint8_t>;
+using Words = std::span<std::int32_t>;
+
+napi_value throw_type_error(napi_env env, const char* text) {
+  napi_throw_type_error(env, nullptr, text);
+  return nullptr;
+}
+
+napi_value throw_range_error(napi_env env, const char* text) {
+  napi_throw_range_error(env, nullptr, text);
+  return nullptr;
+}
+
+// Arguments that are missing read as undefined, which no check below accepts.
+template <std::size_t COUNT>
+bool read_arguments(napi_env env, napi_callback_info info, napi_value (&arguments)[COUNT]) {
+  std::size_t count = COUNT;
+  return napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) == napi_ok;
+}
+
+bool read_typed_array(napi_env env, napi_value value, napi_typedarray_type expected, void** data, std::size_t* length) {
+  napi_typedarray_type type;
+  return napi_get_typedarray_info(env, value, &type, length, data, nullptr, nullptr) == napi_ok && type == expected;
+}
+
+bool read_bytes(napi_env env, napi_value value, Bytes& bytes) {
+  void* data = nullptr;
+  std::size_t length = 0;
+  if (!read_typed_array(env, value, napi_uint8_array, &data, &length)) return false;
+  bytes = {static_cast<std::uint8_t*>(data), length};
+  return true;
+}
+
+bool read_words(napi_env env, napi_value value, Words& words) {
+  void* data = nullptr;
+  std::size_t length = 0;
+  if (!read_typed_array(env, value, napi_int32_array, &data, &length)) return false;
+  words = {static_cast<std::int32_t*>(data), length};
+  return true;
+}
+
+napi_value number(napi_env env, std::int32_t value) {
+  napi_value result = nullptr;
+  napi_create_int32(env, value, &result);
+  return result;
+}
+
+// scan(state, chunk, from, table): see Kernels.scan in src/core/kernels.ts.
+napi_value scan_binding(napi_env env, napi_callback_info info) {
+  napi_value arguments[4];
+  Words state, table;
+  Bytes chunk;
+  std::uint32_t from = 0;
+  if (!read_arguments(env, info, arguments)) return nullptr;
+  if (!read_words(env, arguments[0], state)) return throw_type_error(env, "state must be an Int32Array");
+  if (!read_bytes(env, arguments[1], chunk)) return throw_type_error(env, "chunk must be a Uint8Array");
+  if (napi_get_value_uint32(env, arguments[2], &from) != napi_ok) return throw_type_error(env, "from must be a number");
+  if (!read_words(env, arguments[3], table)) return throw_type_error(env, "table must be an Int32Array");
+  if (state.size() < layout::SCAN_STATE_WORDS) return throw_range_error(env, "state is too short");
+  if (chunk.size() > MAX_CHUNK_BYTES) return throw_range_error(env, "chunk is longer than 2^31 - 1 bytes");
+  return number(env, static_cast<std::int32_t>(scan(state.first<layout::SCAN_STATE_WORDS>(), chunk, from, table)));
+}
+
+// mask(source, target, targetOffset, maskingKey, phase): see Kernels.mask.
+napi_value mask_binding(napi_env env, napi_callback_info info) {
+  napi_value arguments[5];
+  Bytes source, target;
+  double offset = 0;
+  std::uint32_t key = 0, phase = 0;
+  if (!read_arguments(env, info, arguments)) return nullptr;
+  if (!read_bytes(env, arguments[0], source)) return throw_type_error(env, "source must be a Uint8Array");
+  if (!read_bytes(env, arguments[1], target)) return throw_type_error(env, "target must be a Uint8Array");
+  if (napi_get_value_double(env, arguments[2], &offset) != napi_ok ||
+      napi_get_value_uint32(env, arguments[3], &key) != napi_ok ||
+      napi_get_value_uint32(env, arguments[4], &phase) != napi_ok) {
+    return throw_type_error(env, "targetOffset, maskingKey and phase must be numbers");
+  }
+  // Written so that NaN fails, too.
+  const bool fits = offset >= 0 && offset + static_cast<double>(source.size()) <= static_cast<double>(target.size());
+  if (!fits || offset != std::trunc(offset)) return throw_range_error(env, "target is too short");
+  const Bytes to = target.subspan(static_cast<std::size_t>(offset), source.size());
+  mask(source, to, rotate_masking_key(key, phase));
+  return nullptr;
+}
+
+// validateUtf8(state, bytes): see Kernels.validateUtf8.
+napi_value validate_utf8_binding(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  std::int32_t state = 0;
+  Bytes bytes;
+  if (!read_arguments(env, info, arguments)) return nullptr;
+  if (napi_get_value_int32(env, arguments[0], &state) != napi_ok) {
+    return throw_type_error(env, "state must be a number");
+  }
+  if (!read_bytes(env, arguments[1], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
+  if (state < 0) return throw_range_error(env, "state must not be negative");
+  if (bytes.size() > MAX_CHUNK_BYTES) return throw_range_error(env, "bytes is longer than 2^31 - 1 bytes");
+  return number(env, validate_utf8(state, bytes));
+}
+
+}  // namespace
+
+void define_byte_kernels(napi_env env, napi_value exports) {
+  const auto method = [](const char* name, napi_callback callback) {
+    return napi_property_descriptor{name, nullptr, callback, nullptr, nullptr, nullptr, napi_enumerable, nullptr};
+  };
+  const napi_property_descriptor properties[] = {
+      method("scan", scan_binding),
+      method("mask", mask_binding),
+      method("validateUtf8", validate_utf8_binding),
+  };
+  if (napi_define_properties(env, exports, std::size(properties), properties) != napi_ok) {
+    napi_throw_error(env, nullptr, "the byte kernels could not be defined");
+  }
+}
+
+}  // namespace hotsocket
