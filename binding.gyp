@@ -10,11 +10,14 @@
       'target_name': 'hotsocket',
       'sources': [
         'native/binding/addon.cc',
+        'native/binding/zlib-kernels.cc',
+        'native/kernels/deflater.cc',
+        'native/kernels/inflater.cc',
+        'native/kernels/zlib-api.cc'
       ],
       'include_dirs': ['native'],
       'defines': ['NAPI_VERSION=8'],
       'cflags': ['-fvisibility=hidden', '-Wall', '-Wextra'],
-      'cflags!': ['-O2'],
       'cflags_cc!': ['-std=gnu++17', '-std=gnu++20'],
       'cflags_cc': ['-std=c++20', '-O3', '-fno-exceptions', '-fvisibility-inlines-hidden'],
       'xcode_settings': {

@@ -4,6 +4,9 @@
 
 #include <cstdint>
 
+#include "instance.h"
+#include "zlib-kernels.h"
+
 namespace hotsocket {
 namespace {
 
@@ -12,7 +15,7 @@ namespace {
 constexpr std::uint32_t kInterfaceVersion = 1;
 
 bool define_interface_version(napi_env env, napi_value exports) {
-  napi_value version;
+  napi_value version = nullptr;
   return napi_create_uint32(env, kInterfaceVersion, &version) == napi_ok &&
          napi_set_named_property(env, exports, "interfaceVersion", version) == napi_ok;
 }
@@ -21,6 +24,7 @@ bool define_interface_version(napi_env env, napi_value exports) {
 }  // namespace hotsocket
 
 NAPI_MODULE_INIT() {
-  if (!hotsocket::define_interface_version(env, exports)) return nullptr;
+  if (!hotsocket::create_instance(env) || !hotsocket::define_interface_version(env, exports)) return nullptr;
+  hotsocket::define_zlib_kernels(env, exports);
   return exports;
 }
