@@ -8,7 +8,9 @@ const PIECE_BYTES = 4096
 export function decodeLatin1(bytes: Uint8Array): string {
   let text = ''
   for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
-    text += String.fromCharCode(...bytes.subarray(from, from + PIECE_BYTES))
+    // `apply` takes any array-like, whatever its type says; spreading the piece takes five times as long.
+    const piece = bytes.subarray(from, from + PIECE_BYTES) as ArrayLike<number> as number[]
+    text += String.fromCharCode.apply(null, piece)
   }
   return text
 }
