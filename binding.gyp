@@ -10,9 +10,15 @@
       'target_name': 'hotsocket',
       'sources': [
         'native/binding/addon.cc',
+        'native/binding/byte-kernels.cc',
         'native/binding/zlib-kernels.cc',
         'native/kernels/deflater.cc',
         'native/kernels/inflater.cc',
+        'native/kernels/mask.cc',
+        'native/kernels/scanner.cc',
+        'native/kernels/utf8-neon.cc',
+        'native/kernels/utf8-x86.cc',
+        'native/kernels/utf8.cc',
         'native/kernels/zlib-api.cc'
       ],
       'include_dirs': ['native'],
@@ -44,6 +50,10 @@
         }],
         ['OS=="win"', {
           'defines': ['NOMINMAX', 'WIN32_LEAN_AND_MEAN', '_HAS_EXCEPTIONS=0']
+        }],
+        ['OS=="linux" and clang==0', {
+          # GCC 12 warns of its own AVX-512 intrinsics (its bug 105593).
+          'cflags': ['-Wno-maybe-uninitialized']
         }],
         ['is_clone==1', {
           'cflags': ['-Werror'],

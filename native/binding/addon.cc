@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "byte-kernels.h"
 #include "instance.h"
 #include "zlib-kernels.h"
 
@@ -25,6 +26,7 @@ bool define_interface_version(napi_env env, napi_value exports) {
 
 NAPI_MODULE_INIT() {
   if (!hotsocket::create_instance(env) || !hotsocket::define_interface_version(env, exports)) return nullptr;
+  hotsocket::define_byte_kernels(env, exports);
   hotsocket::define_zlib_kernels(env, exports);
   return exports;
 }
