@@ -14,7 +14,7 @@ export { jsKernels }
 
 /** How to get the addon, and how to do without it in silence. */
 const REMEDY =
-  'To build it: npm rebuild hotsocket, with a C++20 compiler, make and Python 3 installed. To choose JavaScript: HOTSOCKET_TIER=js.'
+  'To build it: npm rebuild hotsocket (in a clone: npm run install), with a C++20 compiler, make and Python 3 installed. To choose JavaScript: HOTSOCKET_TIER=js.'
 
 /** What runs the loops over bytes: the addon, or JavaScript. */
 export type Tier = Kernels['name']
