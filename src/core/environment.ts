@@ -6,8 +6,6 @@ export interface Environment {
   readonly kernels: Kernels
   /** Decodes bytes that are known to be below 0x80, from `start` to `end`. */
   decodeAscii(bytes: Uint8Array, start: number, end: number): string
-  /** Decodes bytes that are known to be valid UTF-8. A byte order mark is kept. */
-  decodeUtf8(bytes: Uint8Array): string
   /** Encodes text as UTF-8 into fresh memory; lone surrogates become U+FFFD. */
   encodeUtf8(text: string): Uint8Array
   /** Encodes text into `target` at `offset`, where at least `3 * text.length` bytes are free. Returns the byte count. */
@@ -20,6 +18,4 @@ export interface Environment {
   sha1(text: string): string
   /** Milliseconds of a clock that never goes back. */
   now(): number
-  /** Fresh memory that is not zeroed and owned by the collector. */
-  allocate(byteLength: number): Uint8Array
 }

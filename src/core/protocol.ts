@@ -157,12 +157,12 @@ export class Protocol implements ReceiverHandler {
 
   /**
    * Fails the connection for the sake of `error`: sends a close frame with its close code (if it has one and none was
-   * sent), and ignores whatever arrives from here on. Source: RFC 6455 §7.1.7.
+   * sent), and ignores whatever arrives from here on. `initiator`: whose doing it was. Source: RFC 6455 §7.1.7.
    */
-  fail(error: WebSocketError): void {
+  fail(error: WebSocketError, initiator: 'local' | 'remote' = 'local'): void {
     if (this.#state === 'finished' || this.#state === 'failed' || this.#state === 'ended') return
     const canSendClose = this.#state !== 'close-sent' && error.closeCode !== null
-    this.#move('fail', 'local')
+    this.#move('fail', initiator)
     this.#receiver.isDone = true
     this.#cause ??= error
     if (canSendClose) this.#sender.sendControl(Opcode.CLOSE, encodeClose(error.closeCode!))
@@ -178,13 +178,12 @@ export class Protocol implements ReceiverHandler {
   }
 
   /**
-   * Tells that the transport is gone, and returns how the connection ended. `cause`: why, if that was no part of a
-   * closing handshake; null leaves it at "connection-lost". `initiator`: whose doing it was, if nobody began to close
-   * before. Must be called once.
+   * Tells that the transport is gone, and returns how the connection ended. `cause`: the failure that ended it, if that
+   * was no part of a closing handshake; null leaves it at "connection-lost". Must be called once.
    */
-  end(cause: WebSocketError | null = null, initiator: 'local' | 'remote' = 'remote'): CloseDetails {
+  end(cause: WebSocketError | null = null): CloseDetails {
     const before = this.#state
-    this.#move('end', initiator)
+    this.#move('end', 'remote')
     this.#receiver.isDone = true
     for (const { session } of this.#extensions) session.close?.()
     const status = this.#received ?? { code: CloseCode.ABNORMAL, reason: '' }

@@ -1,0 +1,57 @@
+// Owns time limits: many items, each of which may wait for the same span. Must not know what the items are.
+
+/**
+ * Time limits of one duration. Starting and stopping cost a map entry and no timer of their own: since all wait equally
+ * long, the items end in the order in which they began. The timer never keeps the process alive.
+ */
+export class Timeouts<Item> {
+  readonly #durationMs: number
+  readonly #onexpire: (item: Item) => void
+  readonly #deadlines = new Map<Item, number>()
+  #timer: NodeJS.Timeout | null = null
+
+  /** `durationMs`: 0 disables; then nothing ever expires. `onexpire` is called once for each item not stopped in time. */
+  constructor(durationMs: number, onexpire: (item: Item) => void) {
+    this.#durationMs = durationMs
+    this.#onexpire = onexpire
+  }
+
+  /** Begins to wait for an item, or begins anew. */
+  start(item: Item): void {
+    if (this.#durationMs === 0) return
+    this.#deadlines.delete(item)
+    this.#deadlines.set(item, performance.now() + this.#durationMs)
+    this.#timer ??= this.#arm(this.#durationMs)
+  }
+
+  /** Waits for an item no longer. */
+  stop(item: Item): void {
+    this.#deadlines.delete(item)
+  }
+
+  /** Waits for nothing any more. */
+  clear(): void {
+    this.#deadlines.clear()
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
+  }
+
+  #arm(delayMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#expire(), Math.ceil(delayMs)).unref()
+  }
+
+  #expire(): void {
+    this.#timer = null
+    const now = performance.now()
+    for (const [item, deadline] of this.#deadlines) {
+      if (deadline > now) {
+        // An item that `onexpire` started may have armed it already, for later.
+        if (this.#timer !== null) clearTimeout(this.#timer)
+        this.#timer = this.#arm(deadline - now)
+        return
+      }
+      this.#deadlines.delete(item)
+      this.#onexpire(item)
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// Owns what all connections of one endpoint share, and whom they report to.
+import type { Timeouts } from './clock.js'
+import type { Connection } from './connection.js'
+import type { CloseDetails } from './core/closing.js'
+import type { WebSocketError } from './core/errors.js'
+import type { Message } from './core/message.js'
+import type { ProtocolSettings } from './core/protocol.js'
+import type { Logger } from './log.js'
+
+/** What to do with a connection whose send queue passed its high watermark. */
+export type SlowPolicy = 'pause' | 'close'
+
+/** Whose events a connection reports: those of a server, or of a client. Exceptions thrown by these are caught. */
+export interface ConnectionOwner<T> {
+  onopen(connection: Connection<T>): unknown
+  onmessage(connection: Connection<T>, message: Message): unknown
+  onping(connection: Connection<T>, payload: Uint8Array): unknown
+  onpong(connection: Connection<T>, payload: Uint8Array, roundTripMs: number | null): unknown
+  onclose(connection: Connection<T>, code: number, reason: string, details: CloseDetails): unknown
+  onerror(connection: Connection<T>, error: WebSocketError): unknown
+  onsent(connection: Connection<T>, message: Message): unknown
+}
+
+/** What all connections of one endpoint share. */
+export interface ConnectionSettings<T> {
+  readonly protocol: ProtocolSettings
+  readonly owner: ConnectionOwner<T>
+  /** Whether `onsent` is to be called: otherwise sent messages are not remembered. */
+  readonly reportsSent: boolean
+  /** Connections put themselves in here when they open, and out when they are over. */
+  readonly connections: Set<Connection<T>>
+  /** The last resort for what `onerror` itself throws. */
+  readonly logger: Logger
+  /** Queue bytes below which reading goes on and `drained` resolves. */
+  readonly lowWatermarkBytes: number
+  /** Queue bytes above which `onslow` applies. */
+  readonly highWatermarkBytes: number
+  readonly onslow: SlowPolicy
+  /** Waits for the peer's close frame and for the end of the transport. */
+  readonly closeTimeouts: Timeouts<Connection<T>>
+  /** Waits until the next ping of our own is due. */
+  readonly pingTimeouts: Timeouts<Connection<T>>
+  /** Waits for a sign of life after a ping. */
+  readonly pongTimeouts: Timeouts<Connection<T>>
+}

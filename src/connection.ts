@@ -1,0 +1,373 @@
+// Owns one open WebSocket connection as applications see it: its methods, its send queue's pressure, its end.
+// Must not know servers or clients (their rules come as settings), nor how its transport carries bytes.
+import { randomUUID } from 'node:crypto'
+import type { ConnectionSettings } from './connection-settings.js'
+import { CloseCode, type CloseDetails } from './core/closing.js'
+import { WebSocketError } from './core/errors.js'
+import type { NegotiatedExtension } from './core/extension.js'
+import { checkFragmentSize } from './core/frame.js'
+import type { HandshakeRequest } from './core/handshake-server.js'
+import { type Message, type Sendable, toMessage } from './core/message.js'
+import { Protocol, type ProtocolHandler } from './core/protocol.js'
+import type { Transport, TransportHandler } from './transport/transport.js'
+
+/** Values of `Connection.readyState`, as in browsers. */
+export const ReadyState = { OPEN: 1, CLOSING: 2, CLOSED: 3 } as const
+
+/**
+ * What `send` did. 'sent': the message goes to the kernel at the end of this turn of the event loop; nothing waits before
+ * it. 'queued': it waits behind what the kernel has not taken yet: a good moment to wait for `drained()`. 'dropped': the
+ * connection is closing or closed, and the message was not accepted.
+ */
+export type SendStatus = 'sent' | 'queued' | 'dropped'
+
+/** Options of `Connection.send`. */
+export interface SendOptions {
+  /** Most payload bytes of one frame: a positive integer. Default: the message goes in one frame. */
+  fragmentSize?: number
+}
+
+/** Why reading is stopped; bits of one field. */
+const Pause = { USER: 1, PRESSURE: 2 } as const
+
+const NO_BYTES = new Uint8Array(0)
+
+/** One open connection: what handlers get as `client`. `T` is the type of `data`. */
+export class Connection<T = undefined> implements ProtocolHandler, TransportHandler {
+  /** Whatever the application keeps with this connection; set by `onhandshake`, free to change. */
+  data: T
+  /** The subprotocol agreed on, or null. */
+  readonly protocol: string | null
+  /** The request that opened the connection: until `onopen` returns; after that null, unless `keepRequest` is set. */
+  request: HandshakeRequest | null = null
+  readonly #settings: ConnectionSettings<T>
+  readonly #protocol: Protocol
+  readonly #transport: Transport
+  #id: string | null = null
+  /** Why reading is stopped: a union of `Pause`. */
+  #paused = 0
+  /** Something arrived, or the kernel took something, since the last ping. */
+  #isAlive = true
+  /** Messages accepted and not sent, in order, if the owner wants `onsent`. */
+  #unsent: Message[] | null
+  #details: CloseDetails | null = null
+  #waiters: Waiters | null = null
+
+  /** Made by an endpoint, which then calls `open`. `openTransport` makes the transport with its handler. */
+  constructor(
+    settings: ConnectionSettings<T>,
+    openTransport: (handler: TransportHandler) => Transport,
+    data: T,
+    protocol: string | null,
+    extensions: readonly NegotiatedExtension[]
+  ) {
+    this.#settings = settings
+    this.#transport = openTransport(this)
+    this.#protocol = new Protocol(settings.protocol, this.#transport.queue, this, extensions)
+    this.#unsent = settings.reportsSent ? [] : null
+    this.data = data
+    this.protocol = protocol
+  }
+
+  /** A UUID (version 4), made when it is first read. */
+  get id(): string {
+    this.#id ??= randomUUID()
+    return this.#id
+  }
+
+  /** Address of the peer; null where the transport has none. */
+  get remoteAddress(): string | null {
+    return this.#transport.remoteAddress
+  }
+
+  /** Port of the peer; null where the transport has none. */
+  get remotePort(): number | null {
+    return this.#transport.remotePort
+  }
+
+  /** Whether messages can be sent: one of `ReadyState`. */
+  get readyState(): 1 | 2 | 3 {
+    if (this.#details !== null) return ReadyState.CLOSED
+    return this.#protocol.state === 'open' ? ReadyState.OPEN : ReadyState.CLOSING
+  }
+
+  /** Bytes accepted for sending (frame headers included) that the kernel has not taken. */
+  get bufferedAmount(): number {
+    return this.#transport.queue.pendingBytes
+  }
+
+  /** Messages accepted for sending of which the kernel has not taken the last byte. */
+  get queuedMessages(): number {
+    return this.#transport.queue.messageCount
+  }
+
+  /**
+   * Sends a string as a text message, bytes as a binary message, or a message object. Bytes are not copied if there are
+   * more than 16 KiB of them: leave them unchanged until `onsent`. Never throws because of the connection's state: see
+   * `SendStatus`. Throws WebSocketError 'invalid-argument' for what is no message, or a wrong `fragmentSize`.
+   */
+  send(message: Sendable, options?: SendOptions): SendStatus {
+    const fragmentSize = options?.fragmentSize ?? null
+    if (fragmentSize !== null) checkFragmentSize(fragmentSize)
+    const { queue } = this.#transport
+    const sendable = this.#unsent === null ? message : toMessage(message)
+    if (!this.#protocol.send(sendable, fragmentSize)) return 'dropped'
+    this.#unsent?.push(sendable as Message)
+    queue.endMessage()
+    this.#transport.schedule()
+    if (queue.pendingBytes > this.#settings.highWatermarkBytes) this.#checkPressure()
+    return queue.isWriting ? 'queued' : 'sent'
+  }
+
+  /**
+   * Sends a ping. `payload`: at most 125 bytes (a string as UTF-8); default empty. The answer comes to `onpong`, with the
+   * round-trip time. Throws WebSocketError 'invalid-argument' for a payload of another type or too long.
+   */
+  sendPing(payload: string | Uint8Array = NO_BYTES): SendStatus {
+    const bytes =
+      typeof payload === 'string' ? this.#settings.protocol.environment.encodeUtf8(payload) : payload
+    if (!this.#protocol.sendPing(bytes)) return 'dropped'
+    this.#transport.schedule()
+    return this.#transport.queue.isWriting ? 'queued' : 'sent'
+  }
+
+  /**
+   * Begins the closing handshake and resolves when the connection is over; it never rejects. What is queued is sent
+   * before. A peer that does not answer within closeTimeoutMs is dropped. `code`: 1000-1003, 1007-1014 or 3000-4999;
+   * default 1000. `reason`: at most 123 bytes of UTF-8. Throws WebSocketError 'invalid-argument' for others.
+   */
+  close(code: number = CloseCode.NORMAL, reason = ''): Promise<CloseDetails> {
+    const isOpen = this.#protocol.state === 'open'
+    this.#protocol.close(code, reason)
+    if (isOpen) {
+      // The peer's close frame may stand behind what a pause holds back.
+      this.resume()
+      this.#settings.pingTimeouts.stop(this)
+      this.#settings.closeTimeouts.start(this)
+      this.#transport.schedule()
+    }
+    return this.closed()
+  }
+
+  /** Resolves when the connection is over, with how it ended; it never rejects. */
+  closed(): Promise<CloseDetails> {
+    if (this.#details !== null) return Promise.resolve(this.#details)
+    return new Promise((resolve) => this.#wait().closed.push(resolve))
+  }
+
+  /** Drops the connection at once, without a closing handshake and with all that is queued. */
+  terminate(): void {
+    this.#drop(new WebSocketError('connection-lost', { detail: 'terminate was called' }))
+  }
+
+  /** Stops reading: the next message comes after `resume`, even one that has already arrived. */
+  pause(): void {
+    this.#pause(Pause.USER)
+  }
+
+  /** Reads again. */
+  resume(): void {
+    this.#resume(Pause.USER)
+  }
+
+  /** Whether `pause` was called and `resume` was not. */
+  get isPaused(): boolean {
+    return (this.#paused & Pause.USER) !== 0
+  }
+
+  /** Resolves when the send queue is at or below its low watermark, or the connection is over; it never rejects. */
+  drained(): Promise<void> {
+    if (this.#details !== null || this.bufferedAmount <= this.#settings.lowWatermarkBytes)
+      return Promise.resolve()
+    return new Promise((resolve) => this.#wait().drained.push(resolve))
+  }
+
+  /** @internal Begins to work: reports `onopen`, then takes `head`, the bytes that came behind the handshake. */
+  open(request: HandshakeRequest | null, head: Uint8Array, keepRequest: boolean): void {
+    const { owner, pingTimeouts, connections } = this.#settings
+    this.request = request
+    connections.add(this)
+    pingTimeouts.start(this)
+    this.#run(() => owner.onopen(this))
+    if (!keepRequest) this.request = null
+    if (head.length > 0) this.handleBytes(head)
+    if (this.#paused === 0) this.#transport.resume()
+  }
+
+  /** @internal The closing handshake took too long. */
+  expireClose(): void {
+    this.#drop(new WebSocketError('close-timeout'))
+  }
+
+  /** @internal A ping is due. */
+  expirePing(): void {
+    this.#isAlive = false
+    this.sendPing()
+    this.#settings.pongTimeouts.start(this)
+    this.#settings.pingTimeouts.start(this)
+  }
+
+  /** @internal No pong came. While the application itself has stopped the reading, that says nothing. */
+  expirePong(): void {
+    if (!this.#isAlive && !this.isPaused) this.#drop(new WebSocketError('pong-timeout'))
+  }
+
+  /** @internal */
+  handleBytes(bytes: Uint8Array): void {
+    this.#isAlive = true
+    this.#protocol.receiveBytes(bytes)
+    this.#flush()
+  }
+
+  /** @internal */
+  handleEnd(): void {
+    const detail = 'the peer ended the transport without a close frame'
+    this.#protocol.fail(new WebSocketError('connection-lost', { detail }), 'remote')
+  }
+
+  /** @internal */
+  handleProgress(messageCount: number): void {
+    this.#isAlive = true
+    if (this.#unsent !== null) this.#reportSent(this.#unsent.splice(0, messageCount))
+    const { queue } = this.#transport
+    if (queue.pendingBytes === 0) {
+      this.#protocol.drained()
+      this.#flush()
+    }
+    if (queue.pendingBytes > this.#settings.lowWatermarkBytes) return
+    this.#resume(Pause.PRESSURE)
+    if (this.#waiters !== null) for (const resolve of this.#waiters.drained.splice(0)) resolve()
+  }
+
+  /** @internal */
+  handleClose(cause: WebSocketError | null): void {
+    const { owner, connections, closeTimeouts, pingTimeouts, pongTimeouts } = this.#settings
+    connections.delete(this)
+    for (const timeouts of [closeTimeouts, pingTimeouts, pongTimeouts]) timeouts.stop(this)
+    const details = this.#protocol.end(cause)
+    this.#details = details
+    this.#transport.queue.clear()
+    this.#unsent = null
+    this.#run(() => owner.onclose(this, details.code, details.reason, details))
+    const waiters = this.#waiters
+    this.#waiters = null
+    for (const resolve of waiters?.drained ?? []) resolve()
+    for (const resolve of waiters?.closed ?? []) resolve(details)
+  }
+
+  /** @internal The hot path: no closure. */
+  onmessage(message: Message): void {
+    try {
+      const result = this.#settings.owner.onmessage(this, message)
+      if (result !== undefined) this.#watch(result)
+    } catch (error) {
+      this.#failHandler(error)
+    }
+  }
+
+  /** @internal */
+  onping(payload: Uint8Array): void {
+    this.#run(() => this.#settings.owner.onping(this, payload))
+  }
+
+  /** @internal */
+  onpong(payload: Uint8Array, roundTripMs: number | null): void {
+    this.#settings.pongTimeouts.stop(this)
+    this.#run(() => this.#settings.owner.onpong(this, payload, roundTripMs))
+  }
+
+  /** @internal */
+  onerror(error: WebSocketError): void {
+    try {
+      this.#settings.owner.onerror(this, error)
+    } catch (failure) {
+      // A handler for errors that throws itself has nobody left to tell but the log.
+      this.#settings.logger.error(`onerror threw: ${String(failure)}`)
+    }
+  }
+
+  /** @internal */
+  onfinish(): void {
+    const { pingTimeouts, closeTimeouts, protocol } = this.#settings
+    pingTimeouts.stop(this)
+    closeTimeouts.start(this)
+    // What the peer still sends must be read, though nobody wants it: closing a socket with unread bytes resets the
+    // connection, and our close frame could be lost on the way.
+    this.#paused = 0
+    this.#transport.resume()
+    const mayEnd = protocol.role === 'server' || this.#protocol.state === 'failed'
+    if (mayEnd) this.#transport.end()
+  }
+
+  #flush(): void {
+    if (this.#transport.queue.hasQueued) this.#transport.schedule()
+  }
+
+  #checkPressure(): void {
+    if (this.#settings.onslow === 'pause') this.#pause(Pause.PRESSURE)
+    // What was sent in one go is no sign of a slow peer, as long as the kernel has not refused any of it.
+    else if (this.#transport.queue.isWriting) this.#fail(new WebSocketError('slow-consumer'))
+  }
+
+  #pause(reason: number): void {
+    if (this.readyState !== ReadyState.OPEN) return
+    this.#paused |= reason
+    this.#protocol.pause()
+    this.#transport.pause()
+  }
+
+  #resume(reason: number): void {
+    if ((this.#paused & reason) === 0) return
+    this.#paused &= ~reason
+    if (this.#paused !== 0) return
+    this.#protocol.resume()
+    this.#flush()
+    // A handler of what was held back may have paused again.
+    if (this.#paused === 0) this.#transport.resume()
+  }
+
+  #reportSent(messages: readonly Message[]): void {
+    for (const message of messages) this.#run(() => this.#settings.owner.onsent(this, message))
+  }
+
+  /** Calls a handler of the application; what it throws, or rejects with, harms only this connection. */
+  #run(handler: () => unknown): void {
+    try {
+      const result = handler()
+      if (result !== undefined) this.#watch(result)
+    } catch (error) {
+      this.#failHandler(error)
+    }
+  }
+
+  #watch(result: unknown): void {
+    if (result instanceof Promise) result.catch((error: unknown) => this.#failHandler(error))
+  }
+
+  #failHandler(cause: unknown): void {
+    const detail = cause instanceof Error ? cause.message : String(cause)
+    this.#fail(new WebSocketError('handler-failed', { detail, cause }))
+  }
+
+  #fail(error: WebSocketError): void {
+    if (this.#details === null) this.#protocol.fail(error)
+    this.onerror(error)
+  }
+
+  #drop(error: WebSocketError): void {
+    if (this.#details !== null) return
+    this.#protocol.fail(error)
+    this.#transport.destroy()
+  }
+
+  #wait(): Waiters {
+    this.#waiters ??= { drained: [], closed: [] }
+    return this.#waiters
+  }
+}
+
+/** Who waits for something; made when the first one does. */
+interface Waiters {
+  readonly drained: (() => void)[]
+  readonly closed: ((details: CloseDetails) => void)[]
+}

@@ -1,0 +1,33 @@
+// Owns the public face of the package `hotsocket`.
+export { Connection, ReadyState, type SendOptions, type SendStatus } from './connection.js'
+export type { SlowPolicy } from './connection-settings.js'
+export { CloseCode, type CloseDetails } from './core/closing.js'
+export { type ErrorCode, WebSocketError } from './core/errors.js'
+export type {
+  AcceptedExtension,
+  Extension,
+  ExtensionData,
+  ExtensionOffer,
+  ExtensionParameter,
+  ExtensionSession
+} from './core/extension.js'
+export { ControlFrame, Frame, type FrameOptions, type Masking } from './core/frame.js'
+export { HandshakeRequest, type Refusal } from './core/handshake-server.js'
+export type { HeaderSource } from './core/head-writer.js'
+export { HeaderBit, Opcode } from './core/header.js'
+export { HeaderFields } from './core/header-fields.js'
+export type { Limits } from './core/limits.js'
+export {
+  BinaryMessage,
+  ExtensionMessage,
+  Message,
+  type Payload,
+  type Sendable,
+  TextMessage
+} from './core/message.js'
+export type { TrustedOrigins } from './core/origin.js'
+export type { Logger, LogLevel } from './log.js'
+export { AsyncServer, type AsyncServerOptions } from './server/async-server.js'
+export type { ServerHandlers } from './server/handlers.js'
+export type { Acceptance, HandshakeDecision } from './server/opening.js'
+export type { ServerOptions } from './server/options.js'

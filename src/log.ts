@@ -1,0 +1,39 @@
+// Owns the log: levels, and the default logger on the standard error stream.
+
+/** How much is logged; each level includes those before it. */
+export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
+
+/** One of `LOG_LEVELS`. */
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Where log lines go. `console`, pino and winston fit. */
+export interface Logger {
+  error(text: string): void
+  warn(text: string): void
+  info(text: string): void
+  debug(text: string): void
+}
+
+type Method = keyof Logger
+
+/** Logs to `target` what `level` lets through; by default to the standard error stream, a line each. */
+export function createLogger(level: LogLevel, target: Logger = stderrLogger): Logger {
+  const highest = LOG_LEVELS.indexOf(level)
+  const log = (method: Method) => (text: string) => {
+    if (LOG_LEVELS.indexOf(method) <= highest) target[method](text)
+  }
+  return { error: log('error'), warn: log('warn'), info: log('info'), debug: log('debug') }
+}
+
+function write(method: Method): (text: string) => void {
+  return (text) => {
+    process.stderr.write(`hotsocket ${method}: ${text}\n`)
+  }
+}
+
+const stderrLogger: Logger = {
+  error: write('error'),
+  warn: write('warn'),
+  info: write('info'),
+  debug: write('debug')
+}

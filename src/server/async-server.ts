@@ -1,0 +1,177 @@
+// Owns the callback-driven server: its handlers, its life from `listen` to `close`. Must not know bytes or frames.
+import type { Server as HttpServer } from 'node:http'
+import type { Connection } from '../connection.js'
+import type { ConnectionOwner } from '../connection-settings.js'
+import { CloseCode, type CloseDetails } from '../core/closing.js'
+import { WebSocketError } from '../core/errors.js'
+import type { HandshakeRequest } from '../core/handshake-server.js'
+import type { Message } from '../core/message.js'
+import { Endpoint } from '../endpoint.js'
+import { tier } from '../kernels/index.js'
+import { createLogger, type Logger } from '../log.js'
+import { FrontDoor } from './front-door.js'
+import { HANDLER_NAMES, type ServerHandlers } from './handlers.js'
+import type { HandshakeDecision } from './opening.js'
+import { type ResolvedOptions, resolveOptions, type ServerOptions } from './options.js'
+
+/** Options of an `AsyncServer`: those of servers, and handlers if you do not subclass. */
+export type AsyncServerOptions<T = undefined> = ServerOptions & Partial<ServerHandlers<T>>
+
+/**
+ * A WebSocket server driven by callbacks, which never waits for them: a handler that throws, or returns a promise that
+ * rejects, harms only its own connection (`onerror`, close code 1011). `T` is the type of `client.data`.
+ */
+export class AsyncServer<T = undefined> implements ServerHandlers<T>, ConnectionOwner<T> {
+  readonly #options: ResolvedOptions
+  readonly #logger: Logger
+  #state: 'new' | 'listening' | 'closing' = 'new'
+  #endpoint: Endpoint<T> | null = null
+  #door: FrontDoor<T> | null = null
+  #closed: Promise<void> | null = null
+  #onclosing: () => void = () => {}
+
+  /** Throws WebSocketError 'invalid-option', naming the option that is wrong. */
+  constructor(options: AsyncServerOptions<T> = {}) {
+    const [handlers, rest] = splitHandlers(options)
+    this.#options = resolveOptions(rest)
+    this.#logger = createLogger(this.#options.logLevel, this.#options.logger)
+    Object.assign(this, handlers)
+  }
+
+  onhandshake(_request: HandshakeRequest): HandshakeDecision<T> | Promise<HandshakeDecision<T>> {}
+  onopen(_client: Connection<T>): unknown {
+    return undefined
+  }
+  onmessage(_client: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onsent(_client: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onping(_client: Connection<T>, _payload: Uint8Array): unknown {
+    return undefined
+  }
+  onpong(_client: Connection<T>, _payload: Uint8Array, _roundTripMs: number | null): unknown {
+    return undefined
+  }
+  onclose(_client: Connection<T>, _code: number, _reason: string, _details: CloseDetails): unknown {
+    return undefined
+  }
+  /** By default logs the error: handlers that failed as 'error' with their stack, the peer's faults as 'info'. */
+  onerror(client: Connection<T>, error: WebSocketError): unknown {
+    const who = `client ${client.remoteAddress ?? client.id}`
+    if (error.code !== 'handler-failed') this.#logger.info(`${who}: ${error.message}`)
+    else
+      this.#logger.error(
+        `${who}: ${error.message}\n${(error.cause as Error | undefined)?.stack ?? error.cause}`
+      )
+    return undefined
+  }
+
+  /** The open connections, in the order in which they opened. */
+  get clients(): ReadonlySet<Connection<T>> {
+    return this.#parts.endpoint.connections
+  }
+
+  /** The port it listens at; null unless it listens at one. */
+  get port(): number | null {
+    return this.#parts.door.port
+  }
+
+  /** Where clients connect, as 'ws://127.0.0.1:8000'; null unless it listens. */
+  get url(): string | null {
+    const { tls, socketPath, host = 'localhost' } = this.#options
+    const scheme = tls === undefined ? 'ws' : 'wss'
+    if (this.#state !== 'listening') return null
+    if (socketPath !== undefined) return `${scheme}+unix://${socketPath}`
+    return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${this.port}`
+  }
+
+  /** Which implementation carries the bytes: 'native' (kernels in C++) or 'js'. */
+  get tier(): 'native' | 'js' {
+    return tier
+  }
+
+  /**
+   * The HTTP server that gets requests on the same port which are no handshakes: add 'request' listeners to it. It comes
+   * into being when it is first asked for; without it such requests get 426.
+   */
+  get http(): HttpServer {
+    return this.#parts.door.http
+  }
+
+  /** Begins to listen and resolves when it does. Rejects with WebSocketError 'listen-failed'; a server listens once. */
+  async listen(): Promise<this> {
+    if (this.#state !== 'new') throw new WebSocketError('listen-failed', { detail: 'a server listens once' })
+    this.#state = 'listening'
+    await this.#parts.door.listen()
+    this.#logger.info(`listening at ${this.url}, tier ${this.tier}`)
+    return this
+  }
+
+  /**
+   * Listens, if it does not yet, until `close` is called or the process gets SIGINT or SIGTERM, which closes it; a second
+   * signal ends the process at once. Rejects with WebSocketError 'listen-failed'.
+   */
+  async run(): Promise<void> {
+    if (this.#state === 'new') await this.listen()
+    const onsignal = (signal: NodeJS.Signals) => {
+      this.#logger.info(`${signal}: closing ${this.clients.size} connections`)
+      void this.close()
+    }
+    process.once('SIGINT', onsignal).once('SIGTERM', onsignal)
+    await new Promise<void>((resolve) => {
+      if (this.#closed !== null) resolve()
+      else this.#onclosing = resolve
+    })
+    await this.#closed
+    process.off('SIGINT', onsignal).off('SIGTERM', onsignal)
+  }
+
+  /**
+   * Stops: accepts nothing more, asks every client to close (by default with 1001, "going away"), sends what is queued,
+   * and drops those that have not gone after closeTimeoutMs. Resolves when all are gone. Rejects with WebSocketError
+   * 'invalid-argument' for a code or reason that must not be sent.
+   */
+  close(code: number = CloseCode.GOING_AWAY, reason = ''): Promise<void> {
+    this.#closed ??= this.#close(code, reason)
+    this.#onclosing()
+    return this.#closed
+  }
+
+  async #close(code: number, reason: string): Promise<void> {
+    const { endpoint, door } = this.#parts
+    this.#state = 'closing'
+    const closed = endpoint.closeAll(code, reason)
+    door.stopAccepting()
+    await Promise.all([closed, door.finishHttp(this.#options.closeTimeoutMs)])
+  }
+
+  /** Made late, when all handlers are there: a subclass may set them in its constructor. */
+  get #parts(): { endpoint: Endpoint<T>; door: FrontDoor<T> } {
+    const options = this.#options
+    const reportsSent = this.onsent !== AsyncServer.prototype.onsent
+    this.#endpoint ??= new Endpoint<T>({
+      ...options,
+      role: 'server',
+      owner: this,
+      reportsSent,
+      logger: this.#logger,
+      limits: options
+    })
+    this.#door ??= new FrontDoor<T>(options, this.#logger, this.#endpoint, (request) =>
+      this.onhandshake(request)
+    )
+    return { endpoint: this.#endpoint, door: this.#door }
+  }
+}
+
+function splitHandlers<T>(options: AsyncServerOptions<T>): [Partial<ServerHandlers<T>>, ServerOptions] {
+  const handlers: Partial<ServerHandlers<T>> = {}
+  const rest: AsyncServerOptions<T> = { ...options }
+  for (const name of HANDLER_NAMES) {
+    if (options[name] !== undefined) Object.assign(handlers, { [name]: options[name] })
+    delete rest[name]
+  }
+  return [handlers, rest]
+}

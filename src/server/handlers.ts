@@ -1,0 +1,46 @@
+// Owns the names and meanings of a server's handlers.
+import type { Connection } from '../connection.js'
+import type { CloseDetails } from '../core/closing.js'
+import type { WebSocketError } from '../core/errors.js'
+import type { HandshakeRequest } from '../core/handshake-server.js'
+import type { Message } from '../core/message.js'
+import type { HandshakeDecision } from './opening.js'
+
+/** The handlers of a server, to be overridden in a subclass or given with the options. */
+export interface ServerHandlers<T> {
+  /**
+   * Decides about a handshake that keeps to the protocol and the options. Returns nothing to accept it, an object with
+   * `protocol`, `headers` and `data` to accept it with those, or one with `status`, `headers` and `body` to deny it; or a
+   * promise of these. If it throws, the client gets 500.
+   */
+  onhandshake(request: HandshakeRequest): HandshakeDecision<T> | Promise<HandshakeDecision<T>>
+  /** A connection is open. */
+  onopen(client: Connection<T>): unknown
+  /** A message arrived. Its payload stays valid for as long as it is kept. */
+  onmessage(client: Connection<T>, message: Message): unknown
+  /** The last byte of a message is with the kernel: once for each message sent, first sent first. Only called if overridden. */
+  onsent(client: Connection<T>, message: Message): unknown
+  /** The peer's ping arrived; it is answered already. */
+  onping(client: Connection<T>, payload: Uint8Array): unknown
+  /** A pong arrived. `roundTripMs`: since our ping that it answers; null if it answers none. */
+  onpong(client: Connection<T>, payload: Uint8Array, roundTripMs: number | null): unknown
+  /**
+   * A connection is over. `code` and `reason`: of the peer's close frame; 1005 if it had no code, 1006 if there was none.
+   * `details` tells who began, whether it was clean, and the cause if it was not.
+   */
+  onclose(client: Connection<T>, code: number, reason: string, details: CloseDetails): unknown
+  /** The peer broke a rule, or a handler threw ('handler-failed', the exception is its `cause`). The connection ends. */
+  onerror(client: Connection<T>, error: WebSocketError): unknown
+}
+
+/** The names of all handlers. */
+export const HANDLER_NAMES = [
+  'onhandshake',
+  'onopen',
+  'onmessage',
+  'onsent',
+  'onping',
+  'onpong',
+  'onclose',
+  'onerror'
+] as const satisfies readonly (keyof ServerHandlers<unknown>)[]

@@ -1,0 +1,48 @@
+// Owns the making of a listening socket, plain or TLS. Must not know what is spoken over it.
+import { createServer as createNetServer, type Server as NetServer } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { createServer as createTlsServer } from 'node:tls'
+import { WebSocketError } from '../core/errors.js'
+import type { Logger } from '../log.js'
+import type { ResolvedOptions } from './options.js'
+
+/** Gets every stream that is accepted. */
+export type OnStream = (stream: Duplex, isSecure: boolean) => void
+
+/** Listens and resolves when it does. Rejects with WebSocketError 'listen-failed', which says where and why. */
+export function listen(options: ResolvedOptions, logger: Logger, onstream: OnStream): Promise<NetServer> {
+  const server = createListener(options, logger, onstream)
+  const { host, port, socketPath, backlog } = options
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const where = socketPath ?? `${host ?? 'all addresses'}, port ${port}`
+      reject(new WebSocketError('listen-failed', { detail: `${where}: ${explain(cause)}`, cause }))
+    })
+    server.listen(socketPath === undefined ? { host, port, backlog } : { path: socketPath, backlog }, () => {
+      server.removeAllListeners('error')
+      // E.g. no descriptors left for accept: the server goes on when there are some again.
+      server.on('error', (error) => logger.warn(`cannot accept: ${error.message}`))
+      resolve(server)
+    })
+  })
+}
+
+function createListener(options: ResolvedOptions, logger: Logger, onstream: OnStream): NetServer {
+  // Half open, so that a close frame can still go out when the peer has ended its side.
+  if (options.tls === undefined) {
+    return createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => onstream(socket, false))
+  }
+  const { handshakeTimeoutMs } = options
+  const handshakeTimeout = handshakeTimeoutMs === 0 ? 2 ** 31 - 1 : handshakeTimeoutMs
+  return createTlsServer({ ALPNProtocols: ['http/1.1'], handshakeTimeout, ...options.tls, noDelay: true })
+    .on('secureConnection', (socket) => onstream(socket, true))
+    .on('tlsClientError', (error) => logger.debug(`TLS handshake: ${error.message}`))
+}
+
+function explain(error: NodeJS.ErrnoException): string {
+  if (error.code === 'EADDRINUSE') return 'something else listens there already (EADDRINUSE)'
+  if (error.code === 'EACCES')
+    return 'this needs rights that the process has not (EACCES); ports below 1024 often do'
+  if (error.code === 'EADDRNOTAVAIL') return 'this machine has no such address (EADDRNOTAVAIL)'
+  return error.message
+}

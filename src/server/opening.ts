@@ -1,0 +1,281 @@
+// Owns one stream from its acceptance to the end of the opening handshake: it becomes a connection, goes to an HTTP
+// server, or is refused. Must not know frames.
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Timeouts } from '../clock.js'
+import { WebSocketError } from '../core/errors.js'
+import { acceptKey } from '../core/handshake-key.js'
+import {
+  chooseProtocol,
+  encodeAccept,
+  encodeRefusal,
+  type HandshakeRequest,
+  matchesLocation,
+  type Refusal,
+  readUpgrade
+} from '../core/handshake-server.js'
+import type { HeaderSource } from '../core/head-writer.js'
+import { HeaderFields } from '../core/header-fields.js'
+import { HeadParser, REQUEST_LINE, type RequestHead, type RequestLine } from '../core/http-head.js'
+import { isTrustedOrigin } from '../core/origin.js'
+import type { Endpoint } from '../endpoint.js'
+import { acceptExtensions, closeExtensions } from '../extensions/negotiation.js'
+import { environment } from '../kernels/index.js'
+import type { Logger } from '../log.js'
+import type { ResolvedOptions } from './options.js'
+
+/** Accepts a handshake; every member may be left out. */
+export interface Acceptance<T> {
+  /** The subprotocol, one of those that the client offered; null: none. Default: by the option `protocols`. */
+  readonly protocol?: string | null
+  /** Further headers of the response, e.g. Set-Cookie. */
+  readonly headers?: HeaderSource
+  /** What `client.data` begins with. */
+  readonly data?: T
+}
+
+/** What `onhandshake` decides: a denial (it has a `status`), an acceptance, or nothing, which accepts. */
+export type HandshakeDecision<T> = Refusal | Acceptance<T> | undefined | void
+
+/** What all openings of one server share. */
+export interface OpeningContext<T> {
+  readonly options: ResolvedOptions
+  readonly endpoint: Endpoint<T>
+  readonly logger: Logger
+  /** Openings that are under way, those that were refused and are about to end included. */
+  readonly openings: Set<Opening<T>>
+  readonly handshakeTimeouts: Timeouts<Opening<T>>
+  onhandshake(request: HandshakeRequest): HandshakeDecision<T> | Promise<HandshakeDecision<T>>
+  /** Whether requests that are no handshakes have somewhere to go. */
+  wantsHttp(): boolean
+  /** Takes a stream whose request is no handshake. `bytes`: all that was read of it. */
+  giveToHttp(stream: Duplex, bytes: Uint8Array): void
+}
+
+/** One opening handshake. */
+export class Opening<T> {
+  /** Where it stands; 'refused' waits for the peer to read the answer and go. */
+  #state: 'reading' | 'deciding' | 'refused' | 'over' = 'reading'
+  readonly #context: OpeningContext<T>
+  readonly #stream: Duplex
+  readonly #parser: HeadParser<RequestLine>
+  readonly #isSecure: boolean
+  readonly #remoteAddress: string | null
+
+  constructor(context: OpeningContext<T>, stream: Duplex, isSecure: boolean) {
+    this.#context = context
+    this.#stream = stream
+    this.#isSecure = isSecure
+    this.#remoteAddress = (stream as { remoteAddress?: string }).remoteAddress ?? null
+    const { maxHeadBytes, maxHeaderCount } = context.options
+    this.#parser = new HeadParser(REQUEST_LINE, { maxHeadBytes, maxHeaderCount })
+    context.openings.add(this)
+    context.handshakeTimeouts.start(this)
+    stream.on('error', this.#onerror)
+    stream.on('close', this.#onclose)
+  }
+
+  /** Whether it takes one of the places that `maxConnections` counts. */
+  get isPending(): boolean {
+    return this.#state === 'deciding'
+  }
+
+  /** Reads the request from the stream. */
+  read(): void {
+    this.#stream.on('data', this.#ondata)
+    this.#stream.on('end', this.#onend)
+  }
+
+  /** Takes a request that an HTTP server has read, and the bytes that came behind it. */
+  take(message: IncomingMessage, rest: Uint8Array): void {
+    const { method = '', url = '', httpVersion, rawHeaders } = message
+    this.#decide({ method, target: url, version: httpVersion, headers: new HeaderFields(rawHeaders) }, rest)
+  }
+
+  /** Ends the opening because the time is over. */
+  expire(): void {
+    if (this.#state === 'refused') return this.destroy()
+    this.#log('handshake-timeout', `still ${this.#state} the request`)
+    this.#refuse({ status: this.#state === 'reading' ? 408 : 503 })
+  }
+
+  /** Drops the stream. */
+  destroy(): void {
+    this.#stream.destroy()
+  }
+
+  #ondata = (chunk: Buffer): void => {
+    try {
+      const parsed = this.#parser.push(chunk)
+      if (parsed === null) return
+      this.#stream.pause()
+      this.#stopReading()
+      this.#decide(parsed.head, parsed.rest)
+    } catch (error) {
+      if (!(error instanceof WebSocketError)) throw error
+      this.#refuseFor(error, error.code === 'malformed-request' ? 400 : 431)
+    }
+  }
+
+  #onend = (): void => {
+    // Nobody waits for an answer on a stream that ended before its request was whole.
+    this.destroy()
+  }
+
+  #onerror = (error: Error): void => {
+    this.#context.logger.debug(`handshake of ${this.#remoteAddress}: ${error.message}`)
+  }
+
+  #onclose = (): void => {
+    this.#end()
+  }
+
+  #stopReading(): void {
+    this.#stream.off('data', this.#ondata)
+    this.#stream.off('end', this.#onend)
+  }
+
+  #decide(head: RequestHead, rest: Uint8Array): void {
+    this.#state = 'deciding'
+    const upgrade = readUpgrade(head, { remoteAddress: this.#remoteAddress, isSecure: this.#isSecure })
+    if (upgrade.kind === 'http') return this.#giveToHttp()
+    if (upgrade.kind === 'refused') return this.#refuseFor(upgrade.error, upgrade.status)
+    const { request } = upgrade
+    const { error, status } = this.#checkPolicy(request)
+    if (error !== null) return this.#refuseFor(error, status)
+    this.#ask(request, rest)
+  }
+
+  #giveToHttp(): void {
+    const bytes = this.#parser.takeBytes()
+    // A request that an HTTP server has read cannot be given back to it: nothing was kept of it.
+    if (bytes.length === 0 || !this.#context.wantsHttp()) {
+      return this.#refuse({ status: 426, body: 'This server speaks WebSocket only.\n' })
+    }
+    this.#end()
+    this.#context.giveToHttp(this.#stream, bytes)
+  }
+
+  #checkPolicy(request: HandshakeRequest): { error: WebSocketError | null; status: number } {
+    const { options, endpoint, openings } = this.#context
+    const { path, origin, host, isSecure } = request
+    if (!matchesLocation(path, options.locations)) {
+      return { error: new WebSocketError('unknown-location', { detail: path }), status: 404 }
+    }
+    if (!isTrustedOrigin(origin, host, isSecure, options.trustedOrigins)) {
+      const detail = `${origin} at host ${host}; the option trustedOrigins can allow it`
+      return { error: new WebSocketError('untrusted-origin', { detail }), status: 403 }
+    }
+    // Counting is worth its while only where there is a limit.
+    if (options.maxConnections !== Number.POSITIVE_INFINITY) {
+      let count = endpoint.connections.size
+      for (const opening of openings) if (opening.isPending) count++
+      // This one is among the pending.
+      if (count > options.maxConnections) {
+        const detail = `${options.maxConnections}`
+        return { error: new WebSocketError('too-many-connections', { detail }), status: 503 }
+      }
+    }
+    return { error: null, status: 0 }
+  }
+
+  #ask(request: HandshakeRequest, rest: Uint8Array): void {
+    try {
+      const decision = this.#context.onhandshake(request)
+      if (decision instanceof Promise) {
+        decision.then(
+          (settled) => this.#answer(request, rest, settled),
+          (error: unknown) => this.#failHandler(error)
+        )
+      } else {
+        this.#answer(request, rest, decision)
+      }
+    } catch (error) {
+      this.#failHandler(error)
+    }
+  }
+
+  #answer(request: HandshakeRequest, rest: Uint8Array, decision: HandshakeDecision<T>): void {
+    if (this.#state !== 'deciding') return
+    try {
+      if (decision !== undefined && 'status' in decision) {
+        this.#log('handshake-denied', `status ${decision.status}`)
+        this.#refuse(decision)
+      } else {
+        this.#accept(request, rest, decision ?? {})
+      }
+    } catch (error) {
+      // encodeAccept and encodeRefusal check what the application wants to send.
+      this.#failHandler(error)
+    }
+  }
+
+  #accept(request: HandshakeRequest, rest: Uint8Array, acceptance: Acceptance<T>): void {
+    const { options, endpoint } = this.#context
+    const protocol = acceptance.protocol ?? null
+    if (protocol !== null && !request.protocols.includes(protocol)) {
+      const detail = `onhandshake chose the subprotocol "${protocol}", which the client did not offer`
+      throw new WebSocketError('invalid-argument', { detail })
+    }
+    const chosen =
+      acceptance.protocol === undefined ? chooseProtocol(request.protocols, options.protocols) : protocol
+    const { answers, negotiated } = acceptExtensions(request.extensions, options.extensions)
+    const key = acceptKey(request.key, environment.sha1)
+    const { headers = {} } = acceptance
+    let response: Uint8Array
+    try {
+      response = encodeAccept({ acceptKey: key, protocol: chosen, extensions: answers, headers })
+    } catch (error) {
+      closeExtensions(negotiated)
+      throw error
+    }
+    this.#stream.write(response)
+    this.#end()
+    endpoint.adopt(this.#stream, {
+      data: acceptance.data as T,
+      protocol: chosen,
+      extensions: negotiated,
+      request,
+      head: rest
+    })
+  }
+
+  #failHandler(cause: unknown): void {
+    const detail = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
+    this.#context.logger.error(`onhandshake failed, the client gets 500: ${detail}`)
+    this.#refuse({ status: 500 })
+  }
+
+  #refuseFor(error: WebSocketError, status: number): void {
+    this.#log(error.code, error.message)
+    this.#refuse({ status, body: `${error.message}\n` })
+  }
+
+  #refuse(refusal: Refusal): void {
+    if (this.#state === 'refused' || this.#state === 'over') return
+    const response = encodeRefusal(refusal)
+    this.#stopReading()
+    this.#state = 'refused'
+    this.#context.handshakeTimeouts.start(this)
+    // What the peer still sends is read and dropped: closing with unread bytes would reset the connection, and the
+    // answer could be lost on the way.
+    this.#stream.resume()
+    this.#stream.end(response)
+  }
+
+  #end(): void {
+    if (this.#state === 'over') return
+    this.#state = 'over'
+    this.#stopReading()
+    this.#stream.off('error', this.#onerror)
+    this.#stream.off('close', this.#onclose)
+    this.#context.openings.delete(this)
+    this.#context.handshakeTimeouts.stop(this)
+  }
+
+  #log(code: string, detail: string): void {
+    this.#context.logger.info(
+      `refused a handshake of ${this.#remoteAddress ?? 'a local peer'} (${code}): ${detail}`
+    )
+  }
+}

@@ -1,0 +1,205 @@
+// Owns the options of servers: meaning, unit, default, cost; and the check that names the wrong one.
+import type { TlsOptions } from 'node:tls'
+import type { SlowPolicy } from '../connection-settings.js'
+import { WebSocketError } from '../core/errors.js'
+import type { Extension } from '../core/extension.js'
+import { isToken } from '../core/header-values.js'
+import { MAX_HEAD_BYTES, MAX_HEADER_COUNT } from '../core/http-head.js'
+import { DEFAULT_LIMITS } from '../core/limits.js'
+import { describe } from '../core/message.js'
+import { checkTrustedOrigins } from '../core/origin.js'
+import { LOG_LEVELS, type Logger, type LogLevel } from '../log.js'
+
+/** Options of a server. All have a default. */
+export interface ServerOptions {
+  /** Address or name to listen at. Default: all addresses of the machine. */
+  host?: string
+  /** TCP port to listen at, 0-65535. Default 0: a free one; `server.port` tells which. */
+  port?: number
+  /** Path of a unix socket to listen at, instead of `host` and `port`. Default: none. */
+  socketPath?: string
+  /** Connections that the kernel keeps until they are accepted. Default 511. */
+  backlog?: number
+  /** Serves wss: with `key` and `cert`, or any other options of `tls.createServer`. Default: none, ws: is served. */
+  tls?: TlsOptions
+  /** Subprotocols that the server speaks; of those that a client offers, the first one in here is chosen. Default: none. */
+  protocols?: readonly string[]
+  /** Extensions that are accepted when a client offers them. Default: none. */
+  extensions?: readonly Extension[]
+  /** Paths that are served, exactly; others get 404. Default: all. */
+  locations?: readonly string[]
+  /**
+   * Pages that may connect, of requests that carry an Origin: '*' (all), or a list of origins such as
+   * 'https://example.com', 'https://*.example.com', 'http://localhost:*'; others get 403. Default: the server's own host.
+   */
+  trustedOrigins?: '*' | readonly string[]
+  /** Most connections at a time, handshakes under way included; more get 503. Default: no limit. */
+  maxConnections?: number
+  /** Keeps the request of each connection for its whole life, instead of until `onopen` returns: some KiB each. Default false. */
+  keepRequest?: boolean
+  /** Longest opening handshake in ms, TLS and `onhandshake` included; 0 waits for ever. Default 10 000. */
+  handshakeTimeoutMs?: number
+  /** How long to wait in ms for the peer's close frame, and then for the end of the transport; 0 waits for ever. Default 2 000. */
+  closeTimeoutMs?: number
+  /** Time between pings to each client in ms; 0 sends none, and lost clients stay unnoticed. Default 30 000. */
+  pingIntervalMs?: number
+  /** How long a client may give no sign of life after a ping, in ms; 0 waits for ever. Default 20 000. */
+  pongTimeoutMs?: number
+  /** Longest message in bytes. Default 64 MiB. Raising it: one client may make the process hold that much. */
+  maxMessageBytes?: number
+  /** Longest frame in bytes. Default: as `maxMessageBytes`. */
+  maxFrameBytes?: number
+  /** Most frames of one message. Default 65 536. Raising it: more work per message. */
+  maxFragments?: number
+  /** Pings answered one by one while the answers wait to be sent; of more, the newest one is answered. Default 64. */
+  maxUnansweredPings?: number
+  /** Longest head of a request in bytes. Default 16 KiB. Raising it: that much for each handshake under way. */
+  maxHeadBytes?: number
+  /** Most header fields of a request. Default 100. */
+  maxHeaderCount?: number
+  /** Send queue of a client in bytes below which its messages are read again and `drained` resolves. Default 64 KiB. */
+  lowWatermarkBytes?: number
+  /** Send queue of a client in bytes above which `onslow` applies. Default 1 MiB. Raising it: that much more memory per slow client. */
+  highWatermarkBytes?: number
+  /** What happens above the high watermark: 'pause' stops reading from that client, 'close' closes it with 1008. Default 'pause'. */
+  onslow?: SlowPolicy
+  /** What is logged: 'silent', 'error', 'warn', 'info' or 'debug'. Default 'warn'. */
+  logLevel?: LogLevel
+  /** Where log lines go: anything with the methods error, warn, info and debug. Default: the standard error stream. */
+  logger?: Logger
+}
+
+/** Options with their defaults filled in. */
+export type ResolvedOptions = Required<Omit<ServerOptions, UndefinedByDefault>> &
+  Pick<ServerOptions, UndefinedByDefault>
+type UndefinedByDefault = 'host' | 'socketPath' | 'tls' | 'locations' | 'trustedOrigins' | 'logger'
+
+/** Longest delay that timers of Node.js can wait, about 24 days. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+
+type Check = (value: unknown) => string | null
+
+const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
+  host: text,
+  port: integer(0, 65_535),
+  socketPath: text,
+  backlog: integer(1, 2 ** 31 - 1),
+  tls: object,
+  protocols: listOf(isProtocol, 'subprotocol names (tokens), none twice'),
+  extensions: listOf((value) => typeof value === 'object' && value !== null, 'extensions'),
+  locations: listOf(
+    (value) => typeof value === 'string' && value.startsWith('/'),
+    "paths that begin with '/'"
+  ),
+  trustedOrigins: origins,
+  maxConnections: (value) =>
+    value === Number.POSITIVE_INFINITY ? null : integer(1, Number.MAX_SAFE_INTEGER)(value),
+  keepRequest: boolean,
+  handshakeTimeoutMs: integer(0, MAX_TIMEOUT_MS),
+  closeTimeoutMs: integer(0, MAX_TIMEOUT_MS),
+  pingIntervalMs: integer(0, MAX_TIMEOUT_MS),
+  pongTimeoutMs: integer(0, MAX_TIMEOUT_MS),
+  maxMessageBytes: integer(1, Number.MAX_SAFE_INTEGER),
+  maxFrameBytes: integer(1, Number.MAX_SAFE_INTEGER),
+  maxFragments: integer(1, Number.MAX_SAFE_INTEGER),
+  maxUnansweredPings: integer(1, Number.MAX_SAFE_INTEGER),
+  maxHeadBytes: integer(64, 2 ** 30),
+  maxHeaderCount: integer(1, 2 ** 20),
+  lowWatermarkBytes: integer(0, Number.MAX_SAFE_INTEGER),
+  highWatermarkBytes: integer(1, Number.MAX_SAFE_INTEGER),
+  onslow: oneOf('pause', 'close'),
+  logLevel: oneOf(...LOG_LEVELS),
+  logger: object
+}
+
+/** Checks options and fills in the defaults. Throws WebSocketError 'invalid-option', naming the first wrong one. */
+export function resolveOptions(options: ServerOptions): ResolvedOptions {
+  for (const [name, value] of Object.entries(options)) {
+    const check = (CHECKS as Record<string, Check>)[name]
+    if (check === undefined) fail(`there is no option "${name}"; there are ${Object.keys(CHECKS).join(', ')}`)
+    const expected = value === undefined ? null : check(value)
+    if (expected !== null) fail(`${name} must be ${expected}, not ${describe(value)}`)
+  }
+  const resolved = withDefaults(options)
+  if (resolved.lowWatermarkBytes > resolved.highWatermarkBytes) {
+    fail(
+      `lowWatermarkBytes (${resolved.lowWatermarkBytes}) is above highWatermarkBytes (${resolved.highWatermarkBytes})`
+    )
+  }
+  return resolved
+}
+
+function withDefaults(options: ServerOptions): ResolvedOptions {
+  const maxMessageBytes = options.maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes
+  const highWatermarkBytes = options.highWatermarkBytes ?? 1024 * 1024
+  return {
+    ...options,
+    port: options.port ?? 0,
+    backlog: options.backlog ?? 511,
+    protocols: options.protocols ?? [],
+    extensions: options.extensions ?? [],
+    maxConnections: options.maxConnections ?? Number.POSITIVE_INFINITY,
+    keepRequest: options.keepRequest ?? false,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
+    closeTimeoutMs: options.closeTimeoutMs ?? 2_000,
+    pingIntervalMs: options.pingIntervalMs ?? 30_000,
+    pongTimeoutMs: options.pongTimeoutMs ?? 20_000,
+    maxMessageBytes,
+    maxFrameBytes: options.maxFrameBytes ?? maxMessageBytes,
+    maxFragments: options.maxFragments ?? DEFAULT_LIMITS.maxFragments,
+    maxUnansweredPings: options.maxUnansweredPings ?? DEFAULT_LIMITS.maxUnansweredPings,
+    maxHeadBytes: options.maxHeadBytes ?? MAX_HEAD_BYTES,
+    maxHeaderCount: options.maxHeaderCount ?? MAX_HEADER_COUNT,
+    lowWatermarkBytes: options.lowWatermarkBytes ?? Math.min(64 * 1024, highWatermarkBytes),
+    highWatermarkBytes,
+    onslow: options.onslow ?? 'pause',
+    logLevel: options.logLevel ?? 'warn'
+  }
+}
+
+function fail(detail: string): never {
+  throw new WebSocketError('invalid-option', { detail })
+}
+
+function integer(lowest: number, highest: number): Check {
+  return (value) =>
+    Number.isInteger(value) && (value as number) >= lowest && (value as number) <= highest
+      ? null
+      : `an integer from ${lowest} to ${highest}`
+}
+
+function oneOf(...values: readonly string[]): Check {
+  return (value) =>
+    values.includes(value as string) ? null : `one of ${values.map((one) => `'${one}'`).join(', ')}`
+}
+
+function listOf(
+  isItem: (value: unknown, index: number, list: readonly unknown[]) => boolean,
+  what: string
+): Check {
+  return (value) => (Array.isArray(value) && value.every(isItem) ? null : `a list of ${what}`)
+}
+
+function isProtocol(value: unknown, index: number, list: readonly unknown[]): boolean {
+  return typeof value === 'string' && isToken(value) && list.indexOf(value) === index
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' && value !== '' ? null : 'a string that is not empty'
+}
+
+function boolean(value: unknown): string | null {
+  return typeof value === 'boolean' ? null : 'true or false'
+}
+
+function object(value: unknown): string | null {
+  return typeof value === 'object' && value !== null ? null : 'an object'
+}
+
+function origins(value: unknown): string | null {
+  if (value === '*') return null
+  const isList = Array.isArray(value) && value.every((one) => typeof one === 'string')
+  if (!isList) return "'*' or a list of origins"
+  checkTrustedOrigins(value as string[])
+  return null
+}
