@@ -235,7 +235,7 @@ interface RequestParts {
 /** Parses what takes parsing; returns what is wrong otherwise. */
 function readParts({ target, headers }: RequestHead): RequestParts | string {
   // origin-form, or absolute-form, whose host then counts: RFC 9112 §3.2.1, §3.2.2. No fragment: RFC 6455 §3.
-  const match = /^(?:(?:http|ws)s?:\/\/([^/?#]+)(?=[/?]|$)|(?=\/))(\/[^?#]*)?(?:\?[^#]*)?$/i.exec(target)
+  const match = /^(?:(?:http|ws)s?:\/\/([^/?#]+)|(?=\/))(\/[^?#]*)?(?:\?[^#]*)?$/i.exec(target)
   const host = match?.[1] ?? headers.get('host')!
   if (match === null || !isAuthority(host)) return 'the request target'
   const protocolList = headers.get('sec-websocket-protocol')

@@ -67,8 +67,7 @@ function matches(page: Origin, trusted: Origin): boolean {
   if (page.scheme !== trusted.scheme) return false
   if (trusted.port !== '*' && page.port !== trusted.port) return false
   if (!trusted.host.startsWith('*.')) return page.host === trusted.host
-  const suffix = trusted.host.slice(1)
-  return page.host.endsWith(suffix) && page.host.length > suffix.length && !page.host.startsWith('.')
+  return page.host.endsWith(trusted.host.slice(1)) && !page.host.startsWith('.')
 }
 
 function parseOrigin(text: string): Origin | null {

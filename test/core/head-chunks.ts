@@ -75,6 +75,11 @@ export function errorOf(call: () => unknown): WebSocketError {
   throw new Error('nothing was thrown')
 }
 
+/** Tells an error in one line: its code and its detail. */
+export function describeError(error: WebSocketError): string {
+  return `${error.code}: ${error.message.split(': ').slice(1).join(': ')}`
+}
+
 /** Runs a call and returns how long it took, in milliseconds. */
 export function elapsedMs(call: () => unknown): number {
   const start = performance.now()
