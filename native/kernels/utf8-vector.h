@@ -9,6 +9,7 @@ namespace hotsocket {
 #if defined(__GNUC__) && defined(__x86_64__)
 bool is_consistent_ssse3(std::span<const std::uint8_t> bytes);
 bool is_consistent_avx2(std::span<const std::uint8_t> bytes);
+bool is_consistent_avx512(std::span<const std::uint8_t> bytes);
 #elif defined(__GNUC__) && defined(__aarch64__)
 bool is_consistent_neon(std::span<const std::uint8_t> bytes);
 #endif

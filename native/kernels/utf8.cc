@@ -9,8 +9,6 @@
 namespace hotsocket {
 namespace {
 
-// Bytes that a vector kernel looks back on.
-constexpr std::size_t CONTEXT = 3;
 // A fault is looked for byte by byte in the stride that has it, so a stride bounds that work.
 constexpr std::size_t STRIDE = 4096;
 
@@ -67,7 +65,7 @@ std::int32_t validate_bytes(std::int32_t state, std::span<const std::uint8_t> by
 
 // Returns where the code point begins that `end` may stand in: the last lead byte or ASCII byte of the three before it.
 std::size_t boundary_before(std::span<const std::uint8_t> bytes, std::size_t end) {
-  for (std::size_t back = 1; back <= CONTEXT; ++back) {
+  for (std::size_t back = 1; back <= 3; ++back) {
     if ((bytes[end - back] & 0xc0) != 0x80) return end - back;
   }
   return end;
@@ -75,10 +73,11 @@ std::size_t boundary_before(std::span<const std::uint8_t> bytes, std::size_t end
 
 constexpr Utf8Kernel KERNELS[] = {
 #if defined(__GNUC__) && defined(__x86_64__)
-    {"ssse3", CONTEXT + 16, is_consistent_ssse3},
-    {"avx2", CONTEXT + 32, is_consistent_avx2},
+    {"ssse3", 16, is_consistent_ssse3},
+    {"avx2", 32, is_consistent_avx2},
+    {"avx512", 16, is_consistent_avx512},
 #elif defined(__GNUC__) && defined(__aarch64__)
-    {"neon", CONTEXT + 16, is_consistent_neon},
+    {"neon", 16, is_consistent_neon},
 #else
     {"none", 0, nullptr},
 #endif
@@ -87,6 +86,7 @@ constexpr Utf8Kernel KERNELS[] = {
 std::size_t supported_count() {
 #if defined(__GNUC__) && defined(__x86_64__)
   __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vbmi")) return 3;
   if (__builtin_cpu_supports("avx2")) return 2;
   return __builtin_cpu_supports("ssse3") ? 1 : 0;
 #elif defined(__GNUC__) && defined(__aarch64__)
@@ -104,20 +104,18 @@ const Utf8Kernel* const fastest = kernel_count == 0 ? nullptr : &KERNELS[kernel_
 
 std::int32_t validate_utf8_with(const Utf8Kernel* kernel, std::int32_t state, std::span<const std::uint8_t> bytes) {
   std::size_t i = 0;
-  // To a boundary that has enough bytes before it for the kernel to look back on.
-  for (; i < bytes.size() && (i < CONTEXT || (state & 3) != 0); ++i) {
+  for (; i < bytes.size() && (state & 3) != 0; ++i) {
     state = step(state, bytes[i]);
     if (state < 0) return failure_at(i);
   }
-  if (kernel == nullptr || bytes.size() - i + CONTEXT < kernel->min_length) return validate_bytes(state, bytes, i);
-  while (i < bytes.size()) {
+  if (kernel == nullptr || bytes.size() - i < kernel->min_length) return validate_bytes(state, bytes, i);
+  while (bytes.size() - i >= kernel->min_length) {
     const std::size_t left = bytes.size() - i;
-    // The last stride is up to one vector longer, for the kernel takes no less than one.
-    const std::size_t taken = left < STRIDE + kernel->min_length ? left : STRIDE;
-    if (!kernel->is_consistent(bytes.subspan(i - CONTEXT, taken + CONTEXT))) break;
-    i += taken;
+    const std::size_t taken = left < 2 * STRIDE ? left : STRIDE;
+    if (!kernel->is_consistent(bytes.subspan(i, taken))) break;
+    i = boundary_before(bytes, i + taken);
   }
-  return validate_bytes(0, bytes, boundary_before(bytes, i));
+  return validate_bytes(0, bytes, i);
 }
 
 std::int32_t validate_utf8(std::int32_t state, std::span<const std::uint8_t> bytes) {
