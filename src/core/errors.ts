@@ -83,7 +83,7 @@ const VIOLATIONS = {
   },
   'extension-failed': {
     closeCode: 1002,
-    text: 'an extension could not decode what the peer sent',
+    text: 'an extension could not encode or decode a message',
     source: 'RFC 6455 §9'
   }
 } as const satisfies Record<string, ErrorEntry>

@@ -1,4 +1,6 @@
 // Owns the interface between the protocol and its extensions (RFC 6455 §9). Must not know any extension by name.
+import { CloseCode, canSendCloseCode } from './closing.js'
+import { WebSocketError } from './errors.js'
 
 /** One parameter of an extension: its name, and its value or null if it has none. */
 export interface ExtensionParameter {
@@ -25,8 +27,8 @@ export interface ExtensionData {
 /**
  * An extension that was negotiated for one connection. Sending, the hooks of all sessions run in the order of
  * negotiation; receiving, in the reverse order. A hook that returns null changes nothing. A hook that throws fails
- * the connection: a `WebSocketError` with its own close code, anything else with 1002 ("extension-failed").
- * Control frames pass no hook.
+ * the connection: a `WebSocketError` with its own close code, anything else as "extension-failed", with 1002 where the
+ * peer's data was decoded and 1011 where our own was encoded. Control frames pass no hook.
  */
 export interface ExtensionSession {
   /** Encodes a whole message before it is fragmented. A reserved bit that it sets goes on the first frame. */
@@ -70,4 +72,19 @@ export interface NegotiatedExtension {
   readonly rsv: number
   readonly opcodes: readonly number[]
   readonly session: ExtensionSession
+}
+
+/**
+ * Makes an error of what a hook of the extension `name` threw. A `WebSocketError` whose close code a peer can be told
+ * stays what it is; all else becomes 'extension-failed', with `closeCode`.
+ */
+export function toExtensionError(
+  cause: unknown,
+  name: string,
+  closeCode: number = CloseCode.PROTOCOL_ERROR
+): WebSocketError {
+  const isTellable =
+    cause instanceof WebSocketError && cause.closeCode !== null && canSendCloseCode(cause.closeCode)
+  if (isTellable) return cause
+  return new WebSocketError('extension-failed', { detail: `${name}: ${String(cause)}`, closeCode, cause })
 }

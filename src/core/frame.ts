@@ -1,9 +1,16 @@
 // Owns frames as objects. Must not know connections or messages.
 import { type CloseStatus, readClose } from './closing.js'
 import { WebSocketError } from './errors.js'
-import { HeaderBit, headerLength, MAX_CONTROL_BYTES, Opcode, writeHeader } from './header.js'
+import {
+  HeaderBit,
+  headerLength,
+  MAX_CONTROL_BYTES,
+  MAX_HEADER_BYTES,
+  Opcode,
+  writeHeader
+} from './header.js'
 import type { Kernels } from './kernels.js'
-import { ROW_WORDS, Row, RowFlag, SCAN_STATE_WORDS, ScanState } from './layout.js'
+import { ROW_WORDS, Row, SCAN_STATE_WORDS } from './layout.js'
 
 /** How to mask a frame: the key (four bytes in wire order, the first lowest) and the kernels that do it. */
 export interface Masking {
@@ -83,13 +90,16 @@ export class Frame {
   static parse(bytes: Uint8Array, kernels: Kernels): { frame: Frame; byteLength: number } | null {
     const state = new Int32Array(SCAN_STATE_WORDS)
     const row = new Int32Array(ROW_WORDS)
-    const copy = bytes.slice()
-    if (kernels.scan(state, copy, 0, row) === 0 || (row[Row.KIND]! & RowFlag.LAST) === 0) return null
-    const first = row[Row.HEADER]! & 0xff
+    // Copies, since the scanner unmasks in place; first of the header alone, since much may follow the frame.
+    const head = new Uint8Array(bytes.subarray(0, MAX_HEADER_BYTES))
+    if (kernels.scan(state, head, 0, row) === 0) return null
     const start = row[Row.OFFSET]!
-    const end = start + row[Row.BYTE_LENGTH]!
-    const frame = Frame.make(first, copy.slice(start, end))
-    return { frame, byteLength: state[ScanState.CONSUMED]! }
+    const length = (row[Row.LENGTH_HIGH]! >>> 0) * 0x1_0000_0000 + (row[Row.LENGTH_LOW]! >>> 0)
+    const byteLength = start + length
+    if (byteLength > bytes.length) return null
+    const copy = new Uint8Array(bytes.subarray(0, byteLength))
+    kernels.scan(state.fill(0), copy, 0, row)
+    return { frame: Frame.make(row[Row.HEADER]! & 0xff, copy.slice(start)), byteLength }
   }
 
   private static make(first: number, payload: Uint8Array): Frame {

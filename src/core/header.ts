@@ -28,6 +28,9 @@ export const HeaderBit = {
 /** Most payload bytes of a control frame. Source: RFC 6455 §5.5. */
 export const MAX_CONTROL_BYTES = 125
 
+/** Longest header in bytes: two, a 64-bit length, a masking key. Source: RFC 6455 §5.2. */
+export const MAX_HEADER_BYTES = 14
+
 /** Length in bytes of the header of a frame with that much payload. */
 export function headerLength(payloadLength: number, isMasked: boolean): number {
   const extended = payloadLength < 126 ? 2 : payloadLength < 65536 ? 4 : 10

@@ -45,6 +45,11 @@ export class Inbox {
     else this.#run(bytes)
   }
 
+  /** Forgets what is held: nothing that arrived counts any more. */
+  discard(): void {
+    this.#held = null
+  }
+
   /** Hands on what was held, until nothing is left or the receiver is paused again. */
   release(): void {
     if (this.#held !== null && !this.#isBusy) this.#run(null)
@@ -55,6 +60,11 @@ export class Inbox {
     try {
       if (chunk !== null) this.#scan(chunk, 0)
       while (this.#held !== null && !this.#receiver.isPaused) this.#runHeld(this.#held.shift()!)
+    } catch (error) {
+      // A handler threw, and the rows behind its own are lost: better nothing more than a message with a gap.
+      this.#receiver.isDone = true
+      this.discard()
+      throw error
     } finally {
       this.#isBusy = false
     }
@@ -64,7 +74,7 @@ export class Inbox {
     if (this.#held?.length === 0) this.#held = null
     const rowCount = rows.length / ROW_WORDS
     const next = this.#receiver.receive(rows, 0, rowCount, chunk)
-    if (next < rowCount) this.#holdFirst(rows.slice(next * ROW_WORDS), chunk, from)
+    if (next < rowCount) this.#holdFirst(rows.subarray(next * ROW_WORDS), chunk, from)
     else this.#scan(chunk, from)
   }
 

@@ -6,13 +6,15 @@ import {
   type CloseDetails,
   type CloseStatus,
   type ClosingState,
+  canSendCloseCode,
   encodeClose,
   nextClosingState,
   readClose
 } from './closing.js'
 import type { Environment } from './environment.js'
 import { WebSocketError } from './errors.js'
-import type { NegotiatedExtension } from './extension.js'
+import { type NegotiatedExtension, toExtensionError } from './extension.js'
+import { checkFragmentSize } from './frame.js'
 import { MAX_CONTROL_BYTES, Opcode } from './header.js'
 import { Inbox } from './inbox.js'
 import type { Limits } from './limits.js'
@@ -29,7 +31,10 @@ export interface ProtocolSettings {
   readonly environment: Environment
 }
 
-/** Who is told of a protocol's events. An exception thrown by a handler leaves the protocol's method. */
+/**
+ * Who is told of a protocol's events. An exception thrown by a handler leaves the protocol's method, and what arrived
+ * behind it is lost: nothing that arrives counts any more. Call `fail`.
+ */
 export interface ProtocolHandler {
   /** A whole message arrived. */
   onmessage(message: Message): void
@@ -37,7 +42,7 @@ export interface ProtocolHandler {
   onping(payload: Uint8Array): void
   /** A pong arrived. `roundTripMs`: since the ping that it answers; null if it answers none. */
   onpong(payload: Uint8Array, roundTripMs: number | null): void
-  /** The peer broke a rule; our close frame is sent already. No further message follows. */
+  /** The peer broke a rule, or an extension failed; our close frame is sent already. Only `onfinish` follows. */
   onerror(error: WebSocketError): void
   /**
    * The last byte was sent: a server now ends the transport, a client waits for the server to do so (RFC 6455 §7.1.1).
@@ -107,8 +112,9 @@ export class Protocol implements ReceiverHandler {
   }
 
   /**
-   * Sends a message. `fragmentSize`: most payload bytes of a frame; null sends one frame. Returns false, and sends
-   * nothing, unless the connection is open. Throws WebSocketError 'invalid-argument' for what is no message.
+   * Sends a message. `fragmentSize`: most payload bytes of a frame; null sends one frame. Returns false unless the
+   * connection is open, and if a hook of an extension throws, which fails the connection. Throws WebSocketError
+   * 'invalid-argument' for what is no message, an opcode that was not negotiated, or a wrong `fragmentSize`.
    */
   send(sendable: Sendable, fragmentSize: number | null = null): boolean {
     const isPlain = fragmentSize === null && this.#sender.isPlain
@@ -117,10 +123,13 @@ export class Protocol implements ReceiverHandler {
       this.#sender.sendPayload(sendable)
       return true
     }
+    if (fragmentSize !== null) checkFragmentSize(fragmentSize)
     const message = toMessage(sendable)
+    this.#checkOpcode(message.opcode)
     if (this.#state !== 'open') return false
-    this.#sender.sendMessage(message, fragmentSize)
-    return true
+    const failure = this.#sender.sendMessage(message, fragmentSize)
+    if (failure !== null) this.receiveViolation(failure)
+    return failure === null
   }
 
   /**
@@ -160,12 +169,8 @@ export class Protocol implements ReceiverHandler {
    * sent), and ignores whatever arrives from here on. `initiator`: whose doing it was. Source: RFC 6455 §7.1.7.
    */
   fail(error: WebSocketError, initiator: 'local' | 'remote' = 'local'): void {
-    if (this.#state === 'finished' || this.#state === 'failed' || this.#state === 'ended') return
-    const canSendClose = this.#state !== 'close-sent' && error.closeCode !== null
-    this.#move('fail', initiator)
-    this.#receiver.isDone = true
-    this.#cause ??= error
-    if (canSendClose) this.#sender.sendControl(Opcode.CLOSE, encodeClose(error.closeCode!))
+    if (!this.#canFail()) return
+    this.#beginFailure(error, initiator)
     this.#handler.onfinish()
   }
 
@@ -173,8 +178,8 @@ export class Protocol implements ReceiverHandler {
   drained(): void {
     this.#pongCount = 0
     const payload = this.#heldPong
-    this.#heldPong = null
     if (payload !== null && this.#canAnswer()) this.#sendPongNow(payload)
+    this.#heldPong = null
   }
 
   /**
@@ -184,8 +189,8 @@ export class Protocol implements ReceiverHandler {
   end(cause: WebSocketError | null = null): CloseDetails {
     const before = this.#state
     this.#move('end', 'remote')
-    this.#receiver.isDone = true
-    for (const { session } of this.#extensions) session.close?.()
+    this.#ignoreRest()
+    this.#closeSessions()
     const status = this.#received ?? { code: CloseCode.ABNORMAL, reason: '' }
     if (before === 'finished') return { ...status, wasClean: true, initiator: this.#initiator!, cause: null }
     this.#cause ??=
@@ -213,14 +218,56 @@ export class Protocol implements ReceiverHandler {
 
   /** @internal */
   receiveViolation(error: WebSocketError): void {
-    this.fail(error)
-    this.#handler.onerror(error)
+    if (!this.#canFail()) return
+    this.#beginFailure(error, 'local')
+    try {
+      this.#handler.onerror(error)
+    } finally {
+      // The handler may have told already that the transport is gone.
+      if (this.#state === 'failed') this.#handler.onfinish()
+    }
+  }
+
+  #canFail(): boolean {
+    return this.#state !== 'finished' && this.#state !== 'failed' && this.#state !== 'ended'
+  }
+
+  #beginFailure(error: WebSocketError, initiator: 'local' | 'remote'): void {
+    const { closeCode } = error
+    const canSendClose = this.#state !== 'close-sent' && closeCode !== null && canSendCloseCode(closeCode)
+    this.#move('fail', initiator)
+    this.#ignoreRest()
+    this.#cause ??= error
+    if (canSendClose) this.#sender.sendControl(Opcode.CLOSE, encodeClose(closeCode))
+  }
+
+  #ignoreRest(): void {
+    this.#receiver.isDone = true
+    this.#inbox.discard()
+  }
+
+  /** Sessions are code of others: what one throws must not keep the others from being closed. */
+  #closeSessions(): void {
+    for (const { name, session } of this.#extensions) {
+      try {
+        session.close?.()
+      } catch (cause) {
+        this.#cause ??= toExtensionError(cause, name)
+      }
+    }
+  }
+
+  /** Source: RFC 6455 §5.2: other opcodes are reserved unless an extension defines them. */
+  #checkOpcode(opcode: number): void {
+    if (opcode === Opcode.TEXT || opcode === Opcode.BINARY) return
+    if (this.#extensions.some(({ opcodes }) => opcodes.includes(opcode))) return
+    throw new WebSocketError('invalid-argument', { detail: `no extension has the opcode ${opcode}` })
   }
 
   #receiveClose(payload: Uint8Array): void {
     const status = readClose(payload)
     if (typeof status === 'string') return this.receiveViolation(new WebSocketError(status))
-    this.#receiver.isDone = true
+    this.#ignoreRest()
     this.#received = status
     const mustAnswer = this.#state === 'open'
     this.#move('receive-close', 'remote')
@@ -241,13 +288,15 @@ export class Protocol implements ReceiverHandler {
   }
 
   #sendPongNow(payload: Uint8Array): void {
+    // The newest ping is answered: an older one that waits needs no answer any more.
+    this.#heldPong = null
     this.#pongCount++
     this.#sender.sendControl(Opcode.PONG, payload)
   }
 
-  /** After our close frame nothing may follow (RFC 6455 §5.5.1). */
+  /** Pings are answered until the peer's close frame comes, after our own too (RFC 6455 §5.5.2). */
   #canAnswer(): boolean {
-    return this.#state === 'open'
+    return this.#state === 'open' || this.#state === 'close-sent'
   }
 
   #move(event: 'send-close' | 'receive-close' | 'fail' | 'end', initiator: 'local' | 'remote'): void {

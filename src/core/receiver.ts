@@ -3,7 +3,7 @@
 import { Assembler, keepBytes } from './assembler.js'
 import type { Environment } from './environment.js'
 import { type ErrorCode, type ViolationCode, WebSocketError } from './errors.js'
-import type { ExtensionData, NegotiatedExtension } from './extension.js'
+import { type ExtensionData, type NegotiatedExtension, toExtensionError } from './extension.js'
 import { HeaderBit, MAX_CONTROL_BYTES, Opcode } from './header.js'
 import { ROW_WORDS, Row, RowFlag } from './layout.js'
 import type { Limits } from './limits.js'
@@ -253,8 +253,10 @@ export class Receiver {
       this.#handler.receiveMessage(TextMessage.fromValidUtf8(message.payload))
     } else if (message.opcode === Opcode.BINARY) {
       this.#handler.receiveMessage(new BinaryMessage(message.payload))
-    } else {
+    } else if (this.#hasOpcode(message.opcode)) {
       this.#handler.receiveMessage(new ExtensionMessage(message.opcode, message.payload))
+    } else {
+      this.#fail('extension-failed', `a hook made a message of opcode ${message.opcode}`)
     }
   }
 
@@ -265,15 +267,14 @@ export class Receiver {
     maxBytes: number
   ): ExtensionData | null {
     let data = encoded
-    try {
-      for (const { session } of this.#extensions) data = session[hook]?.(data, maxBytes) ?? data
-    } catch (cause) {
-      // Hooks are code of others: whatever they throw ends this connection and no other.
-      const isOurs = cause instanceof WebSocketError
-      this.#failWith(
-        isOurs ? cause : new WebSocketError('extension-failed', { detail: String(cause), cause })
-      )
-      return null
+    for (const { name, session } of this.#extensions) {
+      try {
+        data = session[hook]?.(data, maxBytes) ?? data
+      } catch (cause) {
+        // Hooks are code of others: whatever they throw ends this connection and no other.
+        this.#failWith(toExtensionError(cause, name))
+        return null
+      }
     }
     if (data.payload.length <= maxBytes) return data
     this.#fail('message-too-big')

@@ -1,6 +1,9 @@
 // Owns the encoding of messages and control frames into an output. Must not know the closing handshake or transports.
+
+import { CloseCode } from './closing.js'
 import type { Environment } from './environment.js'
-import type { ExtensionData, NegotiatedExtension } from './extension.js'
+import type { WebSocketError } from './errors.js'
+import { type ExtensionData, type NegotiatedExtension, toExtensionError } from './extension.js'
 import { HeaderBit, headerLength, Opcode, writeHeader } from './header.js'
 import { type Message, type Payload, TextMessage } from './message.js'
 import type { Output } from './output.js'
@@ -31,16 +34,17 @@ export class Sender {
 
   /**
    * Sends a whole message. `fragmentSize`: most payload bytes of a frame; null sends one frame. A long binary payload
-   * is passed on by reference and must not change until it is sent. A hook of an extension that throws is passed on.
+   * is passed on by reference and must not change until it is sent. Returns null; or, if a hook of an extension threw,
+   * the error to fail the connection with: a part of the message may be sent then.
    */
-  sendMessage(message: Message, fragmentSize: number | null): void {
-    if (fragmentSize !== null || this.#extensions.length > 0) {
-      this.#sendEncoded(message, fragmentSize)
-    } else if (message instanceof TextMessage && !message.isEncoded) {
+  sendMessage(message: Message, fragmentSize: number | null): WebSocketError | null {
+    if (fragmentSize !== null || this.#extensions.length > 0) return this.#sendEncoded(message, fragmentSize)
+    if (message instanceof TextMessage && !message.isEncoded) {
       this.#sendText(message.payload)
     } else {
       this.#writeFrame(HeaderBit.FIN | message.opcode, message.bytes)
     }
+    return null
   }
 
   /** Sends a string as text, or bytes as binary, in one frame: `sendMessage` without making a message. */
@@ -59,25 +63,41 @@ export class Sender {
     this.#writeFrame(HeaderBit.FIN | opcode, payload)
   }
 
-  #sendEncoded(original: Message, fragmentSize: number | null): void {
-    let message: ExtensionData = { opcode: original.opcode, isFinal: true, rsv: 0, payload: original.bytes }
-    for (const { session } of this.#extensions) message = session.encodeMessage?.(message) ?? message
+  #sendEncoded(original: Message, fragmentSize: number | null): WebSocketError | null {
+    const whole = { opcode: original.opcode, isFinal: true, rsv: 0, payload: original.bytes }
+    const message = this.#encode('encodeMessage', whole)
+    if (message instanceof Error) return message
     const { payload } = message
     const step = fragmentSize ?? Math.max(payload.length, 1)
     let start = 0
     do {
       const end = Math.min(start + step, payload.length)
       const isFirst = start === 0
-      let frame: ExtensionData = {
+      const frame = this.#encode('encodeFrame', {
         opcode: isFirst ? message.opcode : Opcode.CONTINUATION,
         isFinal: end === payload.length,
         rsv: isFirst ? message.rsv : 0,
         payload: payload.subarray(start, end)
-      }
-      for (const { session } of this.#extensions) frame = session.encodeFrame?.(frame) ?? frame
+      })
+      if (frame instanceof Error) return frame
       this.#writeFrame((frame.isFinal ? HeaderBit.FIN : 0) | frame.rsv | frame.opcode, frame.payload)
       start = end
     } while (start < payload.length)
+    return null
+  }
+
+  /** Runs one kind of hook of all extensions. Returns an error if one threw. */
+  #encode(hook: 'encodeMessage' | 'encodeFrame', original: ExtensionData): ExtensionData | WebSocketError {
+    let data = original
+    for (const { name, session } of this.#extensions) {
+      try {
+        data = session[hook]?.(data) ?? data
+      } catch (cause) {
+        // Hooks are code of others: whatever they throw ends this connection and no other.
+        return toExtensionError(cause, name, CloseCode.INTERNAL_ERROR)
+      }
+    }
+    return data
   }
 
   #writeFrame(first: number, payload: Uint8Array): void {
