@@ -12,6 +12,7 @@ export class ByteCollector {
 
   /** Appends a copy of `piece`. */
   append(piece: Uint8Array): void {
+    if (piece.length === 0) return // a detached one could not be copied
     const byteLength = this.#byteLength + piece.length
     if (byteLength > this.#memory.length) {
       const grown = new Uint8Array(Math.max(byteLength, 2 * this.#memory.length))
