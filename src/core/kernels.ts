@@ -1,22 +1,33 @@
 // Owns the interface of the kernels: the few loops over bytes that exist twice, in C++ and in JavaScript.
 // The core receives an implementation as an argument and must not know which one it is.
 
-/** Why an inflater refused its input. */
+/**
+ * Why an inflater refused its input. `corrupt`: it is no deflate stream, or not the whole of one, or has more than 1024
+ * final blocks in one message. `too-large`: the message yields more than `maxBytes`, or has more than
+ * `2 * maxBytes + 1024` bytes itself (empty blocks yield nothing). A message that is both is called either.
+ */
 export type InflateFailure = 'corrupt' | 'too-large'
 
-/** Inflates raw deflate streams (RFC 1951), keeping the window between messages. */
+/**
+ * Inflates raw deflate streams (RFC 1951), keeping the window between messages.
+ *
+ * The bytes of a message, with the tail 00 00 ff ff that the caller appends (RFC 7692 §7.2.2), must end between two
+ * blocks on a whole byte, or with a final block. What follows a final block is a new stream, with an empty window; the
+ * bare tail may follow it, too (RFC 7692 §7.2.3.4). No bytes at all are an empty message. A stream that reaches back
+ * further than the window is refused or inflated to what its writer meant, never to anything else.
+ */
 export interface Inflater {
   /**
    * Inflates one piece of a message. `isFinal`: the message ends with this piece. `maxBytes`: how many bytes the
-   * message may still yield; checked before more is allocated. Returns what is ready, which may be nothing until
-   * `isFinal`: only the concatenation over a whole message is defined. The result is a copy that belongs to the caller.
-   * Returns null on failure, after which `failure` says why and only `close` may be called.
-   * Source: RFC 7692 §7.2.2 (the caller appends the four octets 00 00 ff ff to the last piece).
+   * message may still yield, a non-negative integer or Infinity (which means 4 GiB - 1); checked before more is
+   * allocated. Returns what is ready, which may be nothing until `isFinal`: only the concatenation over a whole message
+   * is defined. The result is a copy that belongs to the caller. Returns null on failure, after which `failure` says why
+   * and only `close` may be called. Throws TypeError or RangeError for arguments of another kind.
    */
   inflate(piece: Uint8Array, isFinal: boolean, maxBytes: number): Uint8Array | null
   /** Why the last call returned null; null before any failure. */
   readonly failure: InflateFailure | null
-  /** Forgets the window, as without context takeover. */
+  /** Forgets the window and a message that has begun, as without context takeover. */
   reset(): void
   /** Releases the context. Idempotent; any other call after it throws. */
   close(): void
@@ -24,7 +35,7 @@ export interface Inflater {
 
 /** Parameters of a deflater. */
 export interface DeflaterOptions {
-  /** Base-2 logarithm of the window: 9-15. Default 15. Memory: 2^(windowBits+2) bytes. */
+  /** Base-2 logarithm of the window: 9-15 (zlib's raw deflate has no 8). Default 15. Memory: 2^(windowBits+2) bytes. */
   windowBits?: number
   /** zlib's compression level: 0-9. Default 6. */
   level?: number
@@ -40,7 +51,7 @@ export interface Deflater {
    * concatenation over a whole message is defined, and that only as what inflates to the input: twins may differ in bytes.
    */
   deflate(piece: Uint8Array, isFinal: boolean): Uint8Array
-  /** Forgets the window, as without context takeover. */
+  /** Forgets the window and a message that has begun, as without context takeover. */
   reset(): void
   /** Releases the context. Idempotent; any other call after it throws. */
   close(): void
@@ -75,7 +86,7 @@ export interface Kernels {
    */
   validateUtf8(state: number, bytes: Uint8Array): number
 
-  /** Makes an inflater for raw deflate with a window of 2^windowBits bytes, 8-15. */
+  /** Makes an inflater with a window of 2^windowBits bytes, 8-15. Throws RangeError for any other number. */
   createInflater(windowBits: number): Inflater
 
   /** Makes a deflater. Throws RangeError for an option out of its range. */
