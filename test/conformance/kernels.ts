@@ -1,17 +1,27 @@
 // Owns the list of kernel implementations that suites run on.
-
 import type { Environment } from '../../src/core/environment.js'
 import { createEnvironment } from '../../src/kernels/environment.js'
-import { naiveKernels } from './naive-kernels.js'
+import { jsKernels } from '../../src/kernels/js/index.js'
+import { loadNativeKernels } from '../../src/kernels/native.js'
 
-/** An implementation; `environment` is null where it is not there, for the reason given. */
+/** An implementation of the kernels. `environment` is null where it is not there; `title` says why. */
 export interface Implementation {
-  readonly name: string
+  readonly title: string
   readonly environment: Environment | null
-  readonly reason: string
+}
+
+/** The JavaScript kernels, which are always there. */
+export const JS_ENVIRONMENT = createEnvironment(jsKernels)
+
+function loadNative(): Implementation {
+  const load = loadNativeKernels()
+  if (load.status === 'loaded')
+    return { title: 'native kernels', environment: createEnvironment(load.kernels) }
+  return { title: `native kernels (skipped: ${load.reason})`, environment: null }
 }
 
 /** All implementations of the kernels. */
 export const IMPLEMENTATIONS: readonly Implementation[] = [
-  { name: 'js', environment: createEnvironment(naiveKernels), reason: '' }
+  { title: 'js kernels', environment: JS_ENVIRONMENT },
+  loadNative()
 ]
