@@ -9,6 +9,8 @@
 namespace hotsocket {
 namespace {
 
+// Bytes before a byte that decide whether it may stand there.
+constexpr std::size_t LOOK_BACK = 3;
 // A fault is looked for byte by byte in the stride that has it, so a stride bounds that work.
 constexpr std::size_t STRIDE = 4096;
 
@@ -65,7 +67,7 @@ std::int32_t validate_bytes(std::int32_t state, std::span<const std::uint8_t> by
 
 // Returns where the code point begins that `end` may stand in: the last lead byte or ASCII byte of the three before it.
 std::size_t boundary_before(std::span<const std::uint8_t> bytes, std::size_t end) {
-  for (std::size_t back = 1; back <= 3; ++back) {
+  for (std::size_t back = 1; back <= LOOK_BACK; ++back) {
     if ((bytes[end - back] & 0xc0) != 0x80) return end - back;
   }
   return end;
@@ -73,11 +75,11 @@ std::size_t boundary_before(std::span<const std::uint8_t> bytes, std::size_t end
 
 constexpr Utf8Kernel KERNELS[] = {
 #if defined(__GNUC__) && defined(__x86_64__)
-    {"ssse3", 16, is_consistent_ssse3},
-    {"avx2", 32, is_consistent_avx2},
+    {"ssse3", LOOK_BACK + 16, is_consistent_ssse3},
+    {"avx2", LOOK_BACK + 32, is_consistent_avx2},
     {"avx512", 16, is_consistent_avx512},
 #elif defined(__GNUC__) && defined(__aarch64__)
-    {"neon", 16, is_consistent_neon},
+    {"neon", LOOK_BACK + 16, is_consistent_neon},
 #else
     {"none", 0, nullptr},
 #endif

@@ -22,8 +22,8 @@ struct Utf8Kernel {
   const char* name;
   // Shortest span that `is_consistent` takes, in bytes.
   std::size_t min_length;
-  // Returns whether every byte from index 3 on may follow the three bytes before it. A byte that no text contains
-  // (C0, C1, F5-FF) is reported at the byte after it, or not at all if it is the last one.
+  // `bytes` begin on a code point boundary. Returns whether every byte may follow the three before it. A byte that no
+  // text contains (C0, C1, F5-FF) is reported at the byte after it, so not at all if it is the last one.
   bool (*is_consistent)(std::span<const std::uint8_t> bytes);
 };
 
