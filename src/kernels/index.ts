@@ -9,7 +9,7 @@ import { loadNativeKernels } from './native.js'
 export type { Environment } from '../core/environment.js'
 export type { Deflater, DeflaterOptions, InflateFailure, Inflater, Kernels } from '../core/kernels.js'
 export { createEnvironment } from './environment.js'
-export { type AddonLoad, loadNativeKernels, type NativeLoad } from './native.js'
+export { type LoadProblem, loadNativeKernels, type NativeLoad } from './native.js'
 export { jsKernels }
 
 /** How to get the addon, and how to do without it in silence. */

@@ -20,15 +20,19 @@ export interface Addon extends Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'> {
   readonly Deflater: new (windowBits: number, level: number, memLevel: number) => Deflater
 }
 
-/** The addon, or why there is none. `missing`: no binary for this platform. `broken`: there is one, and it is of no use. */
-export type AddonLoad =
-  | { readonly status: 'loaded'; readonly addon: Addon }
-  | { readonly status: 'missing' | 'broken'; readonly reason: string; readonly cause: unknown }
+/** Why there is no addon. `missing`: no binary for this platform. `broken`: there is one, and it is of no use. */
+export interface LoadProblem {
+  readonly status: 'missing' | 'broken'
+  /** A clause that tells a user what is wrong. */
+  readonly reason: string
+  readonly cause: unknown
+}
 
-/** The native kernels, or why there are none; as in `AddonLoad`. */
-export type NativeLoad =
-  | { readonly status: 'loaded'; readonly kernels: Kernels }
-  | Exclude<AddonLoad, { readonly status: 'loaded' }>
+/** The addon, or why there is none. */
+export type AddonLoad = { readonly status: 'loaded'; readonly addon: Addon } | LoadProblem
+
+/** The native kernels, or why there are none. */
+export type NativeLoad = { readonly status: 'loaded'; readonly kernels: Kernels } | LoadProblem
 
 /** Loads the addon and proves that it gives the known answers. Never throws for an addon that is missing or broken. */
 export function loadAddon(): AddonLoad {
