@@ -45,7 +45,7 @@ export interface OpeningContext<T> {
   /** Openings that are under way, those that were refused and are about to end included. */
   readonly openings: Set<Opening<T>>
   readonly handshakeTimeouts: Timeouts<Opening<T>>
-  onhandshake(request: HandshakeRequest): HandshakeDecision<T> | Promise<HandshakeDecision<T>>
+  onhandshake(request: HandshakeRequest): HandshakeDecision<T> | PromiseLike<HandshakeDecision<T>>
   /** Whether requests that are no handshakes have somewhere to go. */
   wantsHttp(): boolean
   /** Takes a stream whose request is no handshake. `bytes`: all that was read of it. */
@@ -182,7 +182,8 @@ export class Opening<T> {
   #ask(request: HandshakeRequest, rest: Uint8Array): void {
     try {
       const decision = this.#context.onhandshake(request)
-      if (decision instanceof Promise) {
+      // Whatever has a `then` is waited for: taken for a decision, a promise of another kind would accept everybody.
+      if (isThenable(decision)) {
         decision.then(
           (settled) => this.#answer(request, rest, settled),
           (error: unknown) => this.#failHandler(error)
@@ -197,6 +198,8 @@ export class Opening<T> {
 
   #answer(request: HandshakeRequest, rest: Uint8Array, decision: HandshakeDecision<T>): void {
     if (this.#state !== 'deciding') return
+    // The client was lost while the application decided.
+    if (this.#stream.destroyed) return
     try {
       if (decision !== undefined && 'status' in decision) {
         this.#log('handshake-denied', `status ${decision.status}`)
@@ -278,4 +281,8 @@ export class Opening<T> {
       `refused a handshake of ${this.#remoteAddress ?? 'a local peer'} (${code}): ${detail}`
     )
   }
+}
+
+function isThenable<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
+  return typeof (value as PromiseLike<Value> | undefined)?.then === 'function'
 }

@@ -43,6 +43,8 @@ export class StreamTransport implements Transport {
     })
     stream.on('close', () => handler.handleClose(this.#cause))
     stream.pause()
+    // A pause does not stop a socket from noticing the end, which may have come before anybody listened.
+    if (stream.readableEnded) queueMicrotask(() => handler.handleEnd())
   }
 
   schedule(): void {
