@@ -1,0 +1,42 @@
+// Owns which byte kernels the suites run over, and how a suite is repeated for each of them.
+import { describe } from 'vitest'
+import type { Kernels } from '../../src/core/kernels.js'
+import { mask } from '../../src/kernels/js/mask.js'
+import { scan } from '../../src/kernels/js/scanner.js'
+import { validateUtf8 } from '../../src/kernels/js/utf8.js'
+import { loadAddon } from '../../src/kernels/native.js'
+
+export type ByteKernels = Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'>
+
+export const js: ByteKernels = { scan, mask, validateUtf8 }
+
+const load = loadAddon()
+
+/** The addon's own functions, without the shortcut for small inputs; null if there is no addon. */
+export const addon = load.status === 'loaded' ? load.addon : null
+
+/** Runs a suite over the JavaScript twin and, where there is an addon, over the native one. */
+export function describeEach(subject: string, suite: (kernels: ByteKernels) => void): void {
+  describe(`${subject}, js`, () => suite(js))
+  describeNative(`${subject}, native`, suite)
+}
+
+/** Runs a suite over the native kernels, or says why it does not. */
+export function describeNative(subject: string, suite: (native: NonNullable<typeof addon>) => void): void {
+  if (load.status === 'loaded') describe(subject, () => suite(load.addon))
+  else describe.skip(`${subject}: ${load.reason}`, () => {})
+}
+
+/** Bytes that are the same in every run. */
+export function noise(byteLength: number, seed = 1): Uint8Array {
+  let state = seed
+  return Uint8Array.from({ length: byteLength }, () => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0
+    return state >>> 16
+  })
+}
+
+/** Whether both hold the same bytes; much faster than an assertion on each. */
+export function isSame(left: Uint8Array, right: Uint8Array): boolean {
+  return Buffer.compare(left, right) === 0
+}
