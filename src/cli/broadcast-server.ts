@@ -100,8 +100,8 @@ export class BroadcastServer extends AsyncServer<UserData> {
         note ??= new TextMessage(JSON.stringify({ from: client.id, atMs: Date.now() }))
         receiver.send(note)
       }
-      receiver.send(message)
-      if (receiver.bufferedAmount > this.#highWatermarkBytes) slow.push(receiver)
+      const isAccepted = receiver.send(message) !== 'dropped'
+      if (isAccepted && receiver.bufferedAmount > this.#highWatermarkBytes) slow.push(receiver)
     }
     if (slow.length > 0) void this.#holdBack(client, slow)
   }

@@ -61,7 +61,18 @@ const OPTIONS = {
   version: { type: 'boolean', short: 'v' }
 } as const
 
-type Values = ReturnType<typeof parseValues>
+/** What `parseArgs` leaves when every option is of the kind that OPTIONS says. */
+interface Values {
+  readonly port?: string
+  readonly host?: string
+  readonly tls?: boolean
+  readonly key?: string
+  readonly cert?: string
+  readonly echo?: boolean
+  readonly 'log-level'?: string
+  readonly help?: boolean
+  readonly version?: boolean
+}
 
 /** Reads the arguments behind `serve`. Throws CommandError with ExitCode.USAGE, naming the value that is wrong. */
 export function parseServeOptions(args: readonly string[]): ServeRequest {
@@ -77,13 +88,31 @@ export function parseServeOptions(args: readonly string[]): ServeRequest {
   }
 }
 
-function parseValues(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS }).values
-  } catch (error) {
-    // Node's texts go on with advice that does not fit here, in further sentences and lines.
-    const text = (error as Error).message.split(/\.\s|\.?\n|\.$/)[0]!
-    return fail(text)
+/** Checks each argument by itself: the texts of Node's own check name no values. */
+function parseValues(args: readonly string[]): Values {
+  const { tokens, values } = parseArgs({ args: [...args], options: OPTIONS, strict: false, tokens: true })
+  for (const token of tokens) {
+    if (token.kind === 'positional') fail(`there is no use for the argument "${token.value}"`)
+    if (token.kind === 'option') checkOption(token)
+  }
+  return values as Values
+}
+
+interface OptionToken {
+  readonly name: string
+  readonly rawName: string
+  readonly value?: string | undefined
+  readonly inlineValue?: boolean | undefined
+}
+
+function checkOption({ name, rawName, value, inlineValue }: OptionToken): void {
+  if (!Object.hasOwn(OPTIONS, name)) fail(`there is no option ${rawName}`)
+  if (OPTIONS[name as keyof typeof OPTIONS].type === 'boolean') {
+    if (value !== undefined) fail(`${rawName} takes no value, not even "${value}"`)
+  } else if (value === undefined) {
+    fail(`${rawName} needs a value`)
+  } else if (!inlineValue && value.startsWith('-')) {
+    fail(`${rawName} needs a value, and "${value}" looks like an option`)
   }
 }
 

@@ -30,16 +30,18 @@ async function run(options: ServeOptions, streams: CommandStreams): Promise<void
   server.http.on('request', createRequestListener(server, await loadPage()))
   await listen(server)
   streams.stdout.write(await greet(server, options, tls === null ? null : tls.cert))
-  const announce = () => {
-    const count = server.clients.size
-    streams.stdout.write(
-      `\nStopping: closing ${count} ${count === 1 ? 'connection' : 'connections'}. Ctrl-C again ends at once.\n`
-    )
-  }
+  const running = server.run()
+  // After the server's own listeners: once this is read, a second signal finds none.
+  const announce = () => streams.stdout.write(describeStop(server.clients.size))
   for (const signal of SIGNALS) process.once(signal, announce)
-  await server.run()
+  await running
   for (const signal of SIGNALS) process.off(signal, announce)
   streams.stdout.write('Stopped.\n')
+}
+
+function describeStop(clientCount: number): string {
+  const connections = `${clientCount} ${clientCount === 1 ? 'connection' : 'connections'}`
+  return `\nStopping: closing ${connections}. Ctrl-C again ends at once.\n`
 }
 
 async function listen(server: BroadcastServer): Promise<void> {

@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { BroadcastServer } from '../../src/cli/broadcast-server.js'
+import { loadPage } from '../../src/cli/page.js'
+import { createRequestListener } from '../../src/cli/resources.js'
+
+const COMMON_HEADERS = {
+  'cache-control': 'no-store',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff'
+}
+
+let server: BroadcastServer
+let base: string
+beforeEach(async () => {
+  server = new BroadcastServer({ host: '127.0.0.1', port: 0 })
+  server.http.on('request', createRequestListener(server, await loadPage()))
+  await server.listen()
+  base = `http://127.0.0.1:${server.port}`
+})
+afterEach(() => server.close())
+
+describe('GET /', () => {
+  test('is the page, which may run its own style and script and nothing else', async () => {
+    const response = await fetch(base)
+    const html = await response.text()
+    const style = /<style>([\s\S]*?)<\/style>/.exec(html)![1]!
+    const script = /<script type="module">([\s\S]*?)<\/script>/.exec(html)![1]!
+    expect(response.status).toBe(200)
+    expect(headersOf(response)).toEqual({
+      ...COMMON_HEADERS,
+      'content-type': 'text/html; charset=utf-8',
+      'content-length': String(Buffer.byteLength(html)),
+      'content-security-policy': `default-src 'none'; style-src 'sha256-${sha256(style)}'; script-src 'sha256-${sha256(script)}'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
+    })
+  })
+
+  test('needs nothing from anywhere else', async () => {
+    const html = await (await fetch(base)).text()
+    expect(html.match(/(?:src|href)="(?!data:)[^"]*"|url\(|@import|https?:\/\//g)).toBeNull()
+  })
+
+  test('takes a query', async () => {
+    expect((await fetch(`${base}/?a=b`)).status).toBe(200)
+  })
+})
+
+describe('GET /status', () => {
+  test('tells the figures and who is connected', async () => {
+    const before = Date.now()
+    const client = new WebSocket(base.replace('http', 'ws'))
+    await once(client, 'open')
+    client.send('one')
+    await once(client, 'message')
+    const response = await fetch(`${base}/status`)
+    const status = (await response.json()) as { users: [{ id: string; sinceMs: number }] }
+    client.terminate()
+    expect(headersOf(response)).toMatchObject({ ...COMMON_HEADERS, 'content-type': 'application/json' })
+    expect(status).toEqual({
+      tier: server.tier,
+      isEcho: false,
+      clientCount: 1,
+      messageCount: 1,
+      messagesPerSecond: expect.any(Number),
+      queuedBytes: 0,
+      maxMessageBytes: 64 * 1024 * 1024,
+      users: [
+        { id: expect.stringMatching(/^[\da-f-]{36}$/), address: '127.0.0.1', sinceMs: expect.any(Number) }
+      ]
+    })
+    expect(status.users[0].sinceMs).toBeGreaterThanOrEqual(before)
+  })
+})
+
+describe('other requests', () => {
+  test.each(['/', '/status'])('HEAD %s has the headers of GET and no body', async (path) => {
+    const [head, get] = await Promise.all([fetch(base + path, { method: 'HEAD' }), fetch(base + path)])
+    expect([head.status, await head.text()]).toEqual([200, ''])
+    expect(headersOf(head)).toEqual(headersOf(get))
+  })
+
+  test.each(['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'])('%s / is 405', async (method) => {
+    const response = await fetch(base, { method, body: method === 'POST' ? 'x'.repeat(100_000) : null })
+    expect([response.status, await response.text()]).toEqual([
+      405,
+      'Only GET and HEAD are served at this path.\n'
+    ])
+    expect(response.headers.get('allow')).toBe('GET, HEAD')
+  })
+
+  test.each(['/x', '/status/', '/page.html', '//', '/%2e%2e/package.json', '/favicon.ico'])(
+    '%s is 404',
+    async (path) => {
+      const response = await fetch(base + path)
+      expect([response.status, await response.text()]).toEqual([404, 'There is nothing at this path.\n'])
+      expect(headersOf(response)).toMatchObject({
+        ...COMMON_HEADERS,
+        'content-type': 'text/plain; charset=utf-8'
+      })
+    }
+  )
+})
+
+/** All headers but those of the connection and the time. */
+function headersOf(response: Response): Record<string, string> {
+  const { date, connection, 'keep-alive': keepAlive, ...rest } = Object.fromEntries(response.headers)
+  return rest
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64')
+}
