@@ -4,25 +4,24 @@ import type { Kernels } from '../../src/core/kernels.js'
 import { mask } from '../../src/kernels/js/mask.js'
 import { scan } from '../../src/kernels/js/scanner.js'
 import { validateUtf8 } from '../../src/kernels/js/utf8.js'
-import { loadAddon } from '../../src/kernels/native.js'
+import { type Addon, loadAddon, loadNativeKernels } from '../../src/kernels/native.js'
 
 export type ByteKernels = Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'>
 
 export const js: ByteKernels = { scan, mask, validateUtf8 }
 
 const load = loadAddon()
+const native = loadNativeKernels()
 
-/** The addon's own functions, without the shortcut for small inputs; null if there is no addon. */
-export const addon = load.status === 'loaded' ? load.addon : null
-
-/** Runs a suite over the JavaScript twin and, where there is an addon, over the native one. */
+/** Runs a suite over the JavaScript twin and, where there is an addon, over its own functions and the choice of both. */
 export function describeEach(subject: string, suite: (kernels: ByteKernels) => void): void {
   describe(`${subject}, js`, () => suite(js))
   describeNative(`${subject}, native`, suite)
+  if (native.status === 'loaded') describe(`${subject}, native or js by length`, () => suite(native.kernels))
 }
 
-/** Runs a suite over the native kernels, or says why it does not. */
-export function describeNative(subject: string, suite: (native: NonNullable<typeof addon>) => void): void {
+/** Runs a suite over the addon's own functions, or says why it does not. */
+export function describeNative(subject: string, suite: (addon: Addon) => void): void {
   if (load.status === 'loaded') describe(subject, () => suite(load.addon))
   else describe.skip(`${subject}: ${load.reason}`, () => {})
 }
