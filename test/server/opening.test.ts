@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { AsyncServerOptions, HandshakeRequest } from '../../src/index.js'
-import { cleanUp, connectTo, guard, openAt, recorder, serve, until } from '../support/harness.js'
+import { cleanUp, connectTo, gate, guard, openAt, recorder, serve, until } from '../support/harness.js'
 import { encodeFrame, KEY, type RawClient, upgradeRequest, within } from '../support/raw-client.js'
 
 guard()
@@ -156,15 +156,18 @@ describe('onhandshake', () => {
     ]
   ])('%s while it decided', async (_, go, expected) => {
     const { lines, handlers } = recorder()
-    let decide: (() => void) | null = null
-    const onhandshake = () => new Promise<void>((resolve) => void (decide = resolve))
+    const [asked, decision] = [gate(), gate()]
+    const onhandshake = () => {
+      asked.open()
+      return decision.passed
+    }
     const server = await serve({ ...handlers, onhandshake })
     const client = await connectTo(server)
     client.write(upgradeRequest())
-    await until(() => decide !== null, 'onhandshake was called')
+    await asked.passed
     go(client)
     await delay(20)
-    decide!()
+    decision.open()
     await client.closed
     await until(() => server.clients.size === 0, 'it is over')
     expect(lines).toEqual(expected)
@@ -238,11 +241,10 @@ describe('a request that is refused', () => {
   })
 
   it('gets 503 above maxConnections, handshakes under way included; a place that gets free is given again', async () => {
-    let decide = () => {}
-    const waiting = new Promise<void>((resolve) => void (decide = resolve))
+    const decision = gate()
     const server = await serve({
       maxConnections: 2,
-      onhandshake: ({ path }) => (path === '/slow' ? waiting : undefined)
+      onhandshake: ({ path }) => (path === '/slow' ? decision.passed : undefined)
     })
     const first = await openAt(server)
     const slow = await connectTo(server)
@@ -256,7 +258,7 @@ describe('a request that is refused', () => {
     first.close()
     await first.closed
     await until(() => server.clients.size === 0, 'the first one is gone')
-    decide()
+    decision.open()
     await slow.readHead()
     await openAt(server)
     expect(server.clients.size).toBe(2)

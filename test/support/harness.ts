@@ -106,3 +106,12 @@ export function recorder<T = undefined>() {
   }
   return { lines, handlers }
 }
+
+/** A promise, and what resolves it. */
+export function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
+  let open = () => {}
+  const passed = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { passed, open }
+}

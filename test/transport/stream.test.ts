@@ -1,0 +1,215 @@
+import { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { StreamTransport } from '../../src/transport/stream.js'
+import type { TransportHandler } from '../../src/transport/transport.js'
+
+/** A stream whose writes end when the test says so. */
+class Wire extends Duplex {
+  /** What was written, one entry for each write that reached the stream's sink. */
+  readonly written: string[] = []
+  /** Ends of writes under way. */
+  readonly done: ((error?: Error) => void)[] = []
+  isInstant = false
+
+  constructor() {
+    super({ autoDestroy: false })
+  }
+
+  override _read(): void {}
+
+  override _write(chunk: Buffer, _encoding: string, callback: (error?: Error) => void): void {
+    this.written.push(chunk.toString('latin1'))
+    if (this.isInstant) callback()
+    else this.done.push(callback)
+  }
+
+  override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error) => void): void {
+    this._write(Buffer.concat(chunks.map(({ chunk }) => chunk)), 'buffer', callback)
+  }
+
+  override _final(callback: () => void): void {
+    this.written.push('FIN')
+    callback()
+  }
+}
+
+function setUp(handlers: Partial<TransportHandler> = {}) {
+  const wire = new Wire()
+  const events: string[] = []
+  const transport: StreamTransport = new StreamTransport(wire, {
+    handleBytes: (bytes) => events.push(`bytes ${Buffer.from(bytes).toString('latin1')}`),
+    handleEnd: () => events.push('end'),
+    handleProgress: (count) => events.push(`progress ${count}, ${transport.queue.pendingBytes} left`),
+    handleClose: (cause) =>
+      events.push(`close ${cause === null ? 'null' : `${cause.code}: ${cause.message}`}`),
+    ...handlers
+  })
+  const send = (text: string) => {
+    const bytes = Buffer.from(text)
+    const offset = transport.queue.reserve(bytes.length)
+    transport.queue.buffer.set(bytes, offset)
+    transport.queue.advance(bytes.length)
+    transport.queue.endMessage()
+    transport.schedule()
+  }
+  return { wire, events, transport, send }
+}
+
+describe('StreamTransport writing', () => {
+  it('writes once for all that was sent in one turn', async () => {
+    const { wire, events, send } = setUp()
+    send('a')
+    send('b')
+    send('c')
+    expect(wire.written).toEqual([])
+    await delay()
+    expect([wire.written, events]).toEqual([['abc'], []])
+  })
+
+  it('reports progress when the write has ended, then writes what came meanwhile', async () => {
+    const { wire, events, send } = setUp()
+    send('a')
+    await delay()
+    send('b')
+    send('c')
+    await delay()
+    expect(wire.written).toEqual(['a'])
+    wire.done.shift()!()
+    await delay()
+    expect([wire.written, events]).toEqual([['a', 'bc'], ['progress 1, 2 left']])
+    wire.done.shift()!()
+    await delay()
+    expect(events).toEqual(['progress 1, 2 left', 'progress 2, 0 left'])
+  })
+
+  it('reports a write that ends at once in the same turn, and only once', async () => {
+    const { wire, events, send } = setUp()
+    wire.isInstant = true
+    send('a')
+    await Promise.resolve()
+    await Promise.resolve()
+    expect(events).toEqual(['progress 1, 0 left'])
+    await delay()
+    send('b')
+    await delay()
+    expect(events).toEqual(['progress 1, 0 left', 'progress 1, 0 left'])
+    expect(wire.written).toEqual(['a', 'b'])
+  })
+
+  it('keeps count if writes that end at once and writes that do not take turns', async () => {
+    const { wire, events, send } = setUp()
+    wire.isInstant = true
+    send('a')
+    queueMicrotask(() => {
+      wire.isInstant = false
+      send('bb')
+      send('cc')
+    })
+    await delay()
+    expect(events).toEqual(['progress 1, 0 left'])
+    wire.done.shift()!()
+    await delay()
+    expect(events).toEqual(['progress 1, 0 left', 'progress 2, 0 left'])
+    expect(wire.written).toEqual(['a', 'bbcc'])
+  })
+
+  it('sends pieces by reference in order with copied ones', async () => {
+    const { wire, transport, send } = setUp()
+    wire.isInstant = true
+    send('a')
+    transport.queue.append(Buffer.from('LARGE'))
+    send('b')
+    await delay()
+    expect(wire.written.join('')).toBe('aLARGEb')
+  })
+
+  it('ends the sending side after all that is queued, and only once', async () => {
+    const { wire, transport, send } = setUp()
+    send('a')
+    await delay()
+    send('b')
+    transport.end()
+    transport.end()
+    await delay()
+    expect(wire.written).toEqual(['a'])
+    wire.done.shift()!()
+    await delay()
+    wire.done.shift()!()
+    await delay()
+    expect(wire.written).toEqual(['a', 'b', 'FIN'])
+  })
+
+  it('ends at once if nothing is queued', async () => {
+    const { wire, transport } = setUp()
+    transport.end()
+    await delay()
+    expect(wire.written).toEqual(['FIN'])
+  })
+
+  it('writes nothing after it was destroyed, and reports no progress', async () => {
+    const { wire, events, transport, send } = setUp()
+    send('a')
+    await delay()
+    send('b')
+    transport.destroy()
+    wire.done.shift()!()
+    await delay()
+    send('c')
+    await delay()
+    expect(wire.written).toEqual(['a'])
+    expect(events).toEqual(['close null'])
+  })
+
+  it('leaves others unharmed by one that is destroyed while all are flushed', async () => {
+    const first = setUp({ handleProgress: () => second.transport.destroy() })
+    const second = setUp()
+    const third = setUp()
+    for (const { wire, send } of [first, second, third]) {
+      wire.isInstant = true
+      send('x')
+    }
+    await delay()
+    expect([first.wire.written, second.wire.written, third.wire.written]).toEqual([['x'], [], ['x']])
+  })
+})
+
+describe('StreamTransport reading', () => {
+  it('begins with resume, and holds what comes while it is paused', async () => {
+    const { wire, events, transport } = setUp()
+    wire.push('a')
+    await delay()
+    expect(events).toEqual([])
+    transport.resume()
+    await delay()
+    transport.pause()
+    wire.push('b')
+    await delay()
+    expect(events).toEqual(['bytes a'])
+    transport.resume()
+    await delay()
+    expect(events).toEqual(['bytes a', 'bytes b'])
+  })
+
+  it('tells the end, and an end that came before it was made', async () => {
+    const { wire, events, transport } = setUp()
+    transport.resume()
+    wire.push(null)
+    await delay()
+    expect(events).toEqual(['end'])
+    const late: string[] = []
+    const handler = { handleBytes() {}, handleProgress() {}, handleClose() {} }
+    new StreamTransport(wire, { ...handler, handleEnd: () => late.push('end') })
+    await delay()
+    expect(late).toEqual(['end'])
+  })
+
+  it('tells the first failure of the stream when it is closed, last of all', async () => {
+    const { wire, events, send } = setUp()
+    send('a')
+    await delay()
+    wire.destroy(new Error('cable cut'))
+    await delay()
+    expect(events).toEqual(['close transport-error: the transport failed: cable cut'])
+  })
+})
