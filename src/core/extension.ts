@@ -20,7 +20,7 @@ export interface ExtensionData {
   readonly isFinal: boolean
   /** The three reserved bits as they stand in the first header byte: RSV1 0x40, RSV2 0x20, RSV3 0x10. */
   readonly rsv: number
-  /** Not to be changed; a hook returns other bytes instead. */
+  /** Not to be changed (a hook returns other bytes instead), nor kept: valid until the hook returns. */
   readonly payload: Uint8Array
 }
 

@@ -2,7 +2,7 @@
 
 /** What one peer may make this endpoint hold. Each limit fires before the bytes behind it are buffered. */
 export interface Limits {
-  /** Longest message, in bytes after decoding by extensions; beyond it the connection fails with 1009. Default 64 MiB. Raising it: one peer may make the process hold that much. */
+  /** Longest message, in bytes after decoding by extensions; beyond it the connection fails with 1009. Default 64 MiB. Raising it: one peer may make the process hold that much, and twice that while the pieces of a message are joined. */
   readonly maxMessageBytes: number
   /** Longest frame, in bytes on the wire; beyond it the connection fails with 1009. Default: as `maxMessageBytes`. */
   readonly maxFrameBytes: number

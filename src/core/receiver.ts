@@ -222,11 +222,8 @@ export class Receiver {
 
   /** With extensions: gathers a frame, decodes it, gathers the message, decodes it; then it is as any other. */
   #receiveEncodedPiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
-    this.#frame ??= new Assembler()
-    this.#frame.add(chunk, start, end)
-    if ((kind & RowFlag.LAST) === 0) return
-    const payload = this.#frame.take()
-    this.#frame = null
+    const payload = this.#gatherFrame(kind, chunk, start, end)
+    if (payload === null) return
     const isFinal = (first & HeaderBit.FIN) !== 0
     const rsv = first & HeaderBit.RSV
     const before = this.#assembler === null ? 0 : this.#assembler.byteLength
@@ -240,6 +237,17 @@ export class Receiver {
     this.#assembler ??= new Assembler()
     this.#assembler.add(frame.payload, 0, frame.payload.length)
     if (isFinal) this.#receiveEncodedMessage(this.#assembler.take())
+  }
+
+  /** Returns the payload of a data frame, a view if it came in one piece; null while it is not whole. */
+  #gatherFrame(kind: number, chunk: Uint8Array, start: number, end: number): Uint8Array | null {
+    if ((kind & WHOLE) === WHOLE) return chunk.subarray(start, end)
+    this.#frame ??= new Assembler()
+    this.#frame.add(chunk, start, end)
+    if ((kind & RowFlag.LAST) === 0) return null
+    const payload = this.#frame.take()
+    this.#frame = null
+    return payload
   }
 
   #receiveEncodedMessage(payload: Uint8Array): void {

@@ -407,3 +407,12 @@ it('toExtensionError keeps an error that a peer can be told, and wraps all else'
   expect([wrapped.code, wrapped.closeCode, wrapped.cause]).toEqual(['extension-failed', 1011, 'why'])
   expect(wrapped.message).toBe('an extension could not encode or decode a message: x-test: why (RFC 6455 §9)')
 })
+
+it('a message that no hook changes does not pin its chunk', () => {
+  const payloads: Uint8Array[] = []
+  const { subject, receive } = make('server', [extension({})])
+  subject.onmessage = ({ payload }) => payloads.push(payload as Uint8Array)
+  receive(binary(noise(3)), binary(noise(4000)))
+  expect(payloads.map(toHex)).toEqual([toHex(noise(3)), toHex(noise(4000))])
+  expect(payloads[0]!.buffer.byteLength).toBeLessThan(1000)
+})
