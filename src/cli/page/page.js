@@ -231,6 +231,8 @@ function showStatus() {
   setText($('rate'), status === null ? '–' : number.format(status.messagesPerSecond))
   setText($('queued'), status === null ? '–' : number.format(status.queuedBytes))
   setText($('tier'), status?.tier ?? '–')
+  const audience = status?.isEcho ? 'you alone' : 'everyone'
+  setText($('empty'), `Nothing has been said yet. What is sent appears here, for ${audience}.`)
   showUsers(status?.users ?? [], status?.clientCount ?? 0)
 }
 
