@@ -58,6 +58,30 @@ describe('Inbox', () => {
     expect([messages, inbox.isHolding]).toEqual([texts, false])
   })
 
+  it('keeps what it holds apart from the rows of others that are scanned meanwhile', () => {
+    const paused = make(() => {
+      paused.receiver.isPaused = true
+    })
+    paused.inbox.receiveBytes(bytesOf('a', 'b', 'c'))
+    const other = make()
+    other.inbox.receiveBytes(bytesOf('other', 'bytes', 'of', 'other', 'lengths'))
+    for (let i = 0; i < 2; i++) {
+      paused.receiver.isPaused = false
+      paused.inbox.release()
+    }
+    expect(paused.messages).toEqual(['a', 'b', 'c'])
+  })
+
+  it('keeps the order when bytes come between the end of a pause and the release', () => {
+    const { inbox, messages, receiver } = make()
+    receiver.isPaused = true
+    inbox.receiveBytes(bytesOf('a'))
+    receiver.isPaused = false
+    inbox.receiveBytes(bytesOf('b'))
+    inbox.release()
+    expect(messages).toEqual(['a', 'b'])
+  })
+
   it('keeps the order of bytes that a handler gives it', () => {
     const { inbox, messages, receiver } = make((payload) => {
       if (payload === 'a') inbox.receiveBytes(bytesOf('x', 'y'))
