@@ -7,7 +7,7 @@ import { ROW_WORDS, Row, RowFlag, RowKind, SCAN_STATE_WORDS, ScanState } from '.
 import { jsKernels } from './js/index.js'
 import { rotateMaskingKey } from './js/mask.js'
 import { readDeflaterOptions } from './js/zlib.js'
-import { MASK_NATIVE_MIN_BYTES, UTF8_NATIVE_MIN_BYTES } from './thresholds.js'
+import { MASK_IN_PLACE_NATIVE_MIN_BYTES, MASK_NATIVE_MIN_BYTES, UTF8_NATIVE_MIN_BYTES } from './thresholds.js'
 
 /** The number that native/binding/addon.cc exports for the interface below. */
 const INTERFACE_VERSION = 1
@@ -74,9 +74,10 @@ function makeKernels(addon: Addon): Kernels {
     name: 'native',
     scan,
     mask(source, target, targetOffset, maskingKey, phase) {
-      if (source.length < MASK_NATIVE_MIN_BYTES) {
+      const isInPlace = source === target && targetOffset === 0
+      if (source.length < (isInPlace ? MASK_IN_PLACE_NATIVE_MIN_BYTES : MASK_NATIVE_MIN_BYTES)) {
         jsKernels.mask(source, target, targetOffset, maskingKey, phase)
-      } else if (source === target && targetOffset === 0) {
+      } else if (isInPlace) {
         maskInPlace(source, rotateMaskingKey(maskingKey, phase))
       } else {
         mask(source, target, targetOffset, maskingKey, phase)

@@ -1,7 +1,7 @@
 // Owns masking in JavaScript (RFC 6455 §5.3): the twin of native/kernels/mask.cc. Must not know frames.
 
 /** From this length on, in bytes, making two views of words pays. Measured: bench/kernels.mjs, Node.js 20, x86-64. */
-const WORDS_MIN_BYTES = 192
+const WORDS_MIN_BYTES = 128
 
 /** Returns the key whose lowest byte masks the payload byte `byteCount` further on. */
 export function rotateMaskingKey(maskingKey: number, byteCount: number): number {

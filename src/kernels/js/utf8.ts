@@ -13,6 +13,7 @@ export function validateUtf8(state: number, bytes: Uint8Array): number {
   let current = state
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i]!
+    if (byte < 0x80 && current === 0) continue
     if ((current & NEEDED_MASK) === 0) {
       current = AFTER_LEAD[byte]!
     } else {
