@@ -52,7 +52,7 @@ export class Receiver {
   #messageOpcode = -1
   #messageRsv = 0
   #fragmentCount = 0
-  /** Validator's state within a text message. */
+  /** Validator's state within a text message; 0 at the end of every valid one. */
   #utf8 = 0
   #assembler: Assembler | null = null
   /** Payload of the control frame at hand, if it comes in pieces. */
@@ -216,7 +216,6 @@ export class Receiver {
     const opcode = this.#messageOpcode
     this.#messageOpcode = -1
     this.#assembler = null
-    this.#utf8 = 0
     return opcode
   }
 
