@@ -22,7 +22,7 @@ export interface ServerOptions {
   backlog?: number
   /** Serves wss: with `key` and `cert`, or any other options of `tls.createServer`. Default: none, ws: is served. */
   tls?: TlsOptions
-  /** Subprotocols that the server speaks; of those that a client offers, the first one in here is chosen. Default: none. */
+  /** Subprotocols that the server speaks: the first one that the client offers and that is in here is chosen. Default: none. */
   protocols?: readonly string[]
   /** Extensions that are accepted when a client offers them. Default: none. */
   extensions?: readonly Extension[]
