@@ -16,8 +16,8 @@ export const ReadyState = { OPEN: 1, CLOSING: 2, CLOSED: 3 } as const
 
 /**
  * What `send` did. 'sent': the message goes to the kernel at the end of this turn of the event loop; nothing waits before
- * it. 'queued': it waits behind what the kernel has not taken yet: a good moment to wait for `drained()`. 'dropped': the
- * connection is closing or closed, and the message was not accepted.
+ * it. 'queued': it waits behind what the kernel has not taken yet, or more than the high watermark is queued: a good
+ * moment to wait for `drained()`. 'dropped': the connection is closing or closed, and the message was not accepted.
  */
 export type SendStatus = 'sent' | 'queued' | 'dropped'
 
@@ -29,6 +29,12 @@ export interface SendOptions {
 
 /** Why reading is stopped; bits of one field. */
 const Pause = { USER: 1, PRESSURE: 2 } as const
+
+/**
+ * Signs of life: 'alive' until a ping asks for one. 'asked': only what the peer sends is one. 'asked-behind': the ping
+ * waits behind a write under way; that the kernel gets rid of it is a sign, too.
+ */
+type Life = 'alive' | 'asked' | 'asked-behind'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -46,8 +52,10 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
   #id: string | null = null
   /** Why reading is stopped: a union of `Pause`. */
   #paused = 0
-  /** Something arrived, or the kernel took something, since the last ping. */
-  #isAlive = true
+  /** What is known of the peer since the last ping. */
+  #life: Life = 'alive'
+  /** The peer has ended its side. */
+  #hasEnded = false
   /** Messages accepted and not sent, in order, if the owner wants `onsent`. */
   #unsent: Message[] | null
   #details: CloseDetails | null = null
@@ -115,7 +123,10 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
     this.#unsent?.push(sendable as Message)
     queue.endMessage()
     this.#transport.schedule()
-    if (queue.pendingBytes > this.#settings.highWatermarkBytes) this.#checkPressure()
+    if (queue.pendingBytes > this.#settings.highWatermarkBytes) {
+      this.#checkPressure()
+      return 'queued'
+    }
     return queue.isWriting ? 'queued' : 'sent'
   }
 
@@ -142,7 +153,7 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
     if (isOpen) {
       // The peer's close frame may stand behind what a pause holds back.
       this.resume()
-      this.#settings.pingTimeouts.stop(this)
+      this.#stopPings()
       this.#settings.closeTimeouts.start(this)
       this.#transport.schedule()
     }
@@ -167,6 +178,8 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
 
   /** Reads again. */
   resume(): void {
+    // While nothing was read, no sign of life could be seen: the next ping asks anew.
+    if (this.isPaused) this.#life = 'alive'
     this.#resume(Pause.USER)
   }
 
@@ -201,33 +214,37 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
 
   /** @internal A ping is due. */
   expirePing(): void {
-    this.#isAlive = false
+    const { pingTimeouts, pongTimeouts } = this.#settings
+    // A peer that has not answered the last ping gets no more time for that by the next one.
+    if (this.#life === 'alive') pongTimeouts.start(this)
+    this.#life = this.#transport.queue.isWriting ? 'asked-behind' : 'asked'
     this.sendPing()
-    this.#settings.pongTimeouts.start(this)
-    this.#settings.pingTimeouts.start(this)
+    pingTimeouts.start(this)
   }
 
   /** @internal No pong came. While the application itself has stopped the reading, that says nothing. */
   expirePong(): void {
-    if (!this.#isAlive && !this.isPaused) this.#drop(new WebSocketError('pong-timeout'))
+    if (this.#life !== 'alive' && !this.isPaused) this.#drop(new WebSocketError('pong-timeout'))
   }
 
   /** @internal */
   handleBytes(bytes: Uint8Array): void {
-    this.#isAlive = true
+    this.#life = 'alive'
     this.#protocol.receiveBytes(bytes)
     this.#flush()
   }
 
-  /** @internal */
+  /** @internal What a pause holds back arrived before the end, and is told before it. */
   handleEnd(): void {
+    this.#hasEnded = true
+    if (this.#protocol.isHolding) return
     const detail = 'the peer ended the transport without a close frame'
     this.#protocol.fail(new WebSocketError('connection-lost', { detail }), 'remote')
   }
 
   /** @internal */
   handleProgress(messageCount: number): void {
-    this.#isAlive = true
+    if (this.#life === 'asked-behind') this.#life = 'alive'
     if (this.#unsent !== null) this.#reportSent(this.#unsent.splice(0, messageCount))
     const { queue } = this.#transport
     if (queue.pendingBytes === 0) {
@@ -241,9 +258,10 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
 
   /** @internal */
   handleClose(cause: WebSocketError | null): void {
-    const { owner, connections, closeTimeouts, pingTimeouts, pongTimeouts } = this.#settings
+    const { owner, connections, closeTimeouts } = this.#settings
     connections.delete(this)
-    for (const timeouts of [closeTimeouts, pingTimeouts, pongTimeouts]) timeouts.stop(this)
+    closeTimeouts.stop(this)
+    this.#stopPings()
     const details = this.#protocol.end(cause)
     this.#details = details
     this.#transport.queue.clear()
@@ -279,17 +297,17 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
   /** @internal */
   onerror(error: WebSocketError): void {
     try {
-      this.#settings.owner.onerror(this, error)
+      const result = this.#settings.owner.onerror(this, error)
+      if (result instanceof Promise) result.catch((failure: unknown) => this.#logFailure(failure))
     } catch (failure) {
-      // A handler for errors that throws itself has nobody left to tell but the log.
-      this.#settings.logger.error(`onerror threw: ${String(failure)}`)
+      this.#logFailure(failure)
     }
   }
 
   /** @internal */
   onfinish(): void {
-    const { pingTimeouts, closeTimeouts, protocol } = this.#settings
-    pingTimeouts.stop(this)
+    const { closeTimeouts, protocol } = this.#settings
+    this.#stopPings()
     closeTimeouts.start(this)
     // What the peer still sends must be read, though nobody wants it: closing a socket with unread bytes resets the
     // connection, and our close frame could be lost on the way.
@@ -297,6 +315,11 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
     this.#transport.resume()
     const mayEnd = protocol.role === 'server' || this.#protocol.state === 'failed'
     if (mayEnd) this.#transport.end()
+  }
+
+  #stopPings(): void {
+    this.#settings.pingTimeouts.stop(this)
+    this.#settings.pongTimeouts.stop(this)
   }
 
   #flush(): void {
@@ -321,6 +344,7 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
     this.#paused &= ~reason
     if (this.#paused !== 0) return
     this.#protocol.resume()
+    if (this.#hasEnded) this.handleEnd()
     this.#flush()
     // A handler of what was held back may have paused again.
     if (this.#paused === 0) this.#transport.resume()
@@ -347,6 +371,11 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
   #failHandler(cause: unknown): void {
     const detail = cause instanceof Error ? cause.message : String(cause)
     this.#fail(new WebSocketError('handler-failed', { detail, cause }))
+  }
+
+  /** A handler for errors that fails itself has nobody left to tell but the log. */
+  #logFailure(failure: unknown): void {
+    this.#settings.logger.error(`onerror failed: ${String(failure)}`)
   }
 
   #fail(error: WebSocketError): void {

@@ -69,6 +69,20 @@ export async function connectTo(
   return client
 }
 
+/** A server with one connection: both ends of it. */
+export async function serveOne(options: AsyncServerOptions = {}) {
+  const server = await serve(options)
+  const peer = await openAt(server)
+  await until(() => server.clients.size === 1, 'the connection is open')
+  const [client] = server.clients
+  return { server, peer, client: client! }
+}
+
+/** Bytes of printable ASCII that show when a piece of them is missing, doubled or out of place. */
+export function pattern(byteLength: number, seed = 0): Buffer {
+  return Buffer.from(Uint8Array.from({ length: byteLength }, (_, i) => 33 + ((i * 7 + (i >> 8) + seed) % 90)))
+}
+
 /** Waits until something holds. */
 export async function until(holds: () => boolean, what: string, ms = 8000): Promise<void> {
   const end = performance.now() + ms
