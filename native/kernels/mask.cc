@@ -132,7 +132,7 @@ bool mask_scalar(std::span<const std::uint8_t> source, std::span<std::uint8_t> t
   return mask_blocks<std::uint64_t>(source.data(), target.data(), source.size(), key);
 }
 
-#if defined(__GNUC__)
+#if defined(__GNUC__) && (defined(__x86_64__) || defined(__aarch64__))
 bool mask_vector16(std::span<const std::uint8_t> source, std::span<std::uint8_t> target, std::uint32_t key) {
   if (source.size() < 16) return mask_short(source.data(), target.data(), source.size(), key);
   return mask_blocks<Block16>(source.data(), target.data(), source.size(), key);
