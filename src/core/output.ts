@@ -14,7 +14,9 @@ export interface Output {
   append(bytes: Uint8Array): void
 }
 
+/** Buffers double from the first to the second: a quiet connection holds little, a busy one seldom allocates. */
 const FIRST_BUFFER_BYTES = 256
+const LAST_BUFFER_BYTES = 64 * 1024
 
 /** Collects output in memory until it is taken: an `Output` for protocols without a transport. */
 export class OutputBytes implements Output {
@@ -31,7 +33,8 @@ export class OutputBytes implements Output {
   reserve(byteLength: number): number {
     if (this.#end + byteLength > this.buffer.length) {
       this.#cut()
-      this.buffer = new Uint8Array(Math.max(byteLength, FIRST_BUFFER_BYTES))
+      const doubled = Math.min(this.buffer.length * 2, LAST_BUFFER_BYTES)
+      this.buffer = new Uint8Array(Math.max(byteLength, doubled))
       this.#start = this.#end = 0
     }
     return this.#end
@@ -54,6 +57,11 @@ export class OutputBytes implements Output {
     const taken = this.#taken
     this.#taken = []
     this.#pendingBytes = 0
+    // A large buffer belongs to what was taken alone.
+    if (this.buffer.length > LAST_BUFFER_BYTES) {
+      this.buffer = new Uint8Array(FIRST_BUFFER_BYTES)
+      this.#start = this.#end = 0
+    }
     return taken
   }
 

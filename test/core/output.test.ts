@@ -41,6 +41,26 @@ describe('OutputBytes', () => {
     expect(toHex(join(output.take()))).toBe(`01${toHex(noise(100_000))}`)
   })
 
+  it('does not allocate for each of many small writes', () => {
+    const output = new OutputBytes()
+    const buffers = new Set<Uint8Array>()
+    for (let i = 0; i < 10_000; i++) {
+      write(output, noise(100), 300)
+      buffers.add(output.buffer)
+    }
+    expect(buffers.size).toBeLessThan(30)
+  })
+
+  it('does not hold on to a large buffer once that is taken', () => {
+    const output = new OutputBytes()
+    write(output, noise(1_000_000))
+    const large = output.buffer
+    output.take()
+    expect(output.buffer).not.toBe(large)
+    write(output, hex('01'))
+    expect(toHex(join(output.take()))).toBe('01')
+  })
+
   it('forgets what was reserved and not accepted', () => {
     const output = new OutputBytes()
     output.buffer.fill(0xee, output.reserve(5))
