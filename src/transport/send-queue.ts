@@ -91,6 +91,11 @@ export class SendQueue implements Output {
     return count
   }
 
+  /** Tells that the kernel has `byteLength` of the bytes that were taken, and that others are still under way. */
+  settlePart(byteLength: number): void {
+    this.#takenBytes -= byteLength
+  }
+
   /** Drops everything. */
   clear(): void {
     this.#pieces = []

@@ -6,6 +6,12 @@ import { WebSocketError } from '../core/errors.js'
 import { SendQueue } from './send-queue.js'
 import type { Transport, TransportHandler } from './transport.js'
 
+/**
+ * What is taken is written in parts of about this many bytes: the end of each shows that the peer reads, and what is
+ * pending shrinks while a long message is on its way.
+ */
+const PART_BYTES = 256 * 1024
+
 /** Transports with something to flush in this turn. */
 let scheduled: StreamTransport[] = []
 
@@ -27,6 +33,8 @@ export class StreamTransport implements Transport {
   #cause: WebSocketError | null = null
   /** Callbacks of writes that were seen to be complete before they were called. */
   #earlyCount = 0
+  /** What was taken from the queue and is not written; the first part is under way if the queue is writing. */
+  #parts: (readonly Buffer[])[] = []
 
   /** Takes the stream over: it must not be read or written by anybody else. It flows after `resume`. */
   constructor(stream: Duplex, handler: TransportHandler) {
@@ -41,7 +49,10 @@ export class StreamTransport implements Transport {
     stream.on('error', (cause: Error) => {
       this.#cause ??= new WebSocketError('transport-error', { detail: cause.message, cause })
     })
-    stream.on('close', () => handler.handleClose(this.#cause))
+    stream.on('close', () => {
+      this.#parts = []
+      handler.handleClose(this.#cause)
+    })
     stream.pause()
     // A pause does not stop a socket from noticing the end, which may have come before anybody listened.
     if (stream.readableEnded) queueMicrotask(() => handler.handleEnd())
@@ -58,8 +69,13 @@ export class StreamTransport implements Transport {
     this.#isScheduled = false
     const { queue } = this
     if (this.#stream.destroyed || queue.isWriting) return
-    if (queue.hasQueued) this.#write(queue.take())
-    if (this.#isEnding && !queue.isWriting) this.#stream.end()
+    if (queue.hasQueued) {
+      const pieces = queue.take()
+      this.#parts = queue.pendingBytes <= PART_BYTES ? [pieces] : cutParts(pieces)
+      this.#writeParts()
+    }
+    // Handlers that were told of progress may have sent more, which has its own flush.
+    if (this.#isEnding && !queue.isWriting && !queue.hasQueued) this.#stream.end()
   }
 
   pause(): void {
@@ -79,6 +95,18 @@ export class StreamTransport implements Transport {
     this.#stream.destroy()
   }
 
+  /** Writes part after part, for as long as the kernel takes each one at once. */
+  #writeParts(): void {
+    const stream = this.#stream
+    while (this.#parts.length > 0 && !stream.destroyed) {
+      this.#write(this.#parts[0]!)
+      // A socket whose kernel buffer has room is done before its callback is called; nobody needs to wait for that.
+      if (stream.writableLength > 0 || stream.destroyed) return
+      this.#earlyCount++
+      this.#endPart()
+    }
+  }
+
   #write(pieces: readonly Buffer[]): void {
     const stream = this.#stream
     const last = pieces.length - 1
@@ -86,19 +114,43 @@ export class StreamTransport implements Transport {
     for (let index = 0; index < last; index++) stream.write(pieces[index])
     stream.write(pieces[last], this.#onwritten)
     if (last > 0) stream.uncork()
-    // A socket whose kernel buffer has room is done before its callback is called; nobody needs to wait for that.
-    if (stream.writableLength === 0 && !stream.destroyed) {
-      this.#earlyCount++
-      this.#handler.handleProgress(this.queue.settle())
-    }
   }
 
   #onwritten = (error?: Error | null): void => {
     if (this.#earlyCount > 0) {
       this.#earlyCount--
     } else if (error == null && !this.#stream.destroyed) {
-      this.#handler.handleProgress(this.queue.settle())
+      this.#endPart()
+      this.#writeParts()
       this.flush()
     }
   }
+
+  /** The kernel has the part that was under way. */
+  #endPart(): void {
+    const { queue } = this
+    const part = this.#parts.shift()!
+    if (this.#parts.length === 0) return this.#handler.handleProgress(queue.settle())
+    queue.settlePart(part.reduce((sum, { length }) => sum + length, 0))
+    this.#handler.handleProgress(0)
+  }
+}
+
+/** Cuts pieces into parts of at most `PART_BYTES`, without copying; none is empty. */
+function cutParts(pieces: readonly Buffer[]): (readonly Buffer[])[] {
+  const parts: Buffer[][] = []
+  let room = 0
+  for (const piece of pieces) {
+    for (let start = 0; start < piece.length; ) {
+      if (room === 0) {
+        parts.push([])
+        room = PART_BYTES
+      }
+      const end = Math.min(start + room, piece.length)
+      parts.at(-1)!.push(start === 0 && end === piece.length ? piece : piece.subarray(start, end))
+      room -= end - start
+      start = end
+    }
+  }
+  return parts
 }

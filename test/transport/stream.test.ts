@@ -124,6 +124,50 @@ describe('StreamTransport writing', () => {
     expect(wire.written.join('')).toBe('aLARGEb')
   })
 
+  it('writes what is long in parts, and tells progress after each', async () => {
+    const { wire, events, send } = setUp()
+    const text = Array.from({ length: 70_000 }, (_, i) => `${i}`.padEnd(10)).join('')
+    send(text)
+    send('b')
+    await delay()
+    send('c')
+    for (let done = wire.done.shift(); done !== undefined; done = wire.done.shift()) {
+      done()
+      await delay()
+    }
+    expect(wire.written.map(({ length }) => length)).toEqual([262_144, 262_144, 175_713, 1])
+    expect(wire.written.join('') === `${text}bc`).toBe(true)
+    expect(events).toEqual([
+      'progress 0, 437858 left',
+      'progress 0, 175714 left',
+      'progress 2, 1 left',
+      'progress 1, 0 left'
+    ])
+  })
+
+  it('writes no part behind one that was lost', async () => {
+    const { wire, events, transport, send } = setUp({ handleProgress: () => transport.destroy() })
+    send('x'.repeat(600_000))
+    await delay()
+    wire.done.shift()!()
+    await delay()
+    expect([wire.written.length, events]).toEqual([1, ['close null']])
+  })
+
+  it('does not end before what a handler sends when it is told of progress', async () => {
+    const { wire, transport, send } = setUp({
+      handleProgress() {
+        if (wire.written.length > 1) return
+        send('last words')
+        transport.end()
+      }
+    })
+    wire.isInstant = true
+    send('a')
+    await delay()
+    expect(wire.written).toEqual(['a', 'last words', 'FIN'])
+  })
+
   it('ends the sending side after all that is queued, and only once', async () => {
     const { wire, transport, send } = setUp()
     send('a')
