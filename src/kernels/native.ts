@@ -1,5 +1,6 @@
 // Owns the way to the addon: finding it, loading it, proving that it works, and handing small inputs to the
 // JavaScript twins where a call into C++ costs more than it saves. Must not decide what happens without it.
+import { isUtf8 } from 'node:buffer'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Deflater, Inflater, Kernels } from '../core/kernels.js'
@@ -7,7 +8,12 @@ import { ROW_WORDS, Row, RowFlag, RowKind, SCAN_STATE_WORDS, ScanState } from '.
 import { jsKernels } from './js/index.js'
 import { rotateMaskingKey } from './js/mask.js'
 import { readDeflaterOptions } from './js/zlib.js'
-import { MASK_IN_PLACE_NATIVE_MIN_BYTES, MASK_NATIVE_MIN_BYTES, UTF8_NATIVE_MIN_BYTES } from './thresholds.js'
+import {
+  MASK_IN_PLACE_NATIVE_MIN_BYTES,
+  MASK_NATIVE_MIN_BYTES,
+  UTF8_NATIVE_MIN_BYTES,
+  UTF8_RUNTIME_MAX_BYTES
+} from './thresholds.js'
 
 /** The number that native/binding/addon.cc exports for the interface below. */
 const INTERFACE_VERSION = 1
@@ -84,9 +90,10 @@ function makeKernels(addon: Addon): Kernels {
       }
     },
     validateUtf8(state, bytes) {
-      return bytes.length < UTF8_NATIVE_MIN_BYTES
-        ? jsKernels.validateUtf8(state, bytes)
-        : validateUtf8(state, bytes)
+      if (bytes.length < UTF8_NATIVE_MIN_BYTES) return jsKernels.validateUtf8(state, bytes)
+      // It answers yes or no only: what is no, or goes on in the next piece, is for the kernel.
+      if (state === 0 && bytes.length <= UTF8_RUNTIME_MAX_BYTES && isUtf8(bytes)) return 0
+      return validateUtf8(state, bytes)
     },
     createInflater: hasZlib ? (windowBits) => new Inflater(windowBits) : jsKernels.createInflater,
     createDeflater: hasZlib
