@@ -2,10 +2,10 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Connection } from '../connection.js'
 import type { ConnectionOwner } from '../connection-settings.js'
-import { CloseCode, type CloseDetails } from '../core/closing.js'
+import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
-import type { Message } from '../core/message.js'
+import { describe, type Message } from '../core/message.js'
 import { Endpoint } from '../endpoint.js'
 import { tier } from '../kernels/index.js'
 import { createLogger, type Logger } from '../log.js'
@@ -100,11 +100,20 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     return this.#parts.door.http
   }
 
-  /** Begins to listen and resolves when it does. Rejects with WebSocketError 'listen-failed'; a server listens once. */
+  /**
+   * Begins to listen and resolves when it does. Rejects with WebSocketError 'listen-failed', after which it may be tried
+   * again; a server that has listened does not listen a second time.
+   */
   async listen(): Promise<this> {
     if (this.#state !== 'new') throw new WebSocketError('listen-failed', { detail: 'a server listens once' })
     this.#state = 'listening'
-    await this.#parts.door.listen()
+    try {
+      await this.#parts.door.listen()
+    } catch (error) {
+      // Whatever is in the way, e.g. a port in use, may be gone the next time.
+      if (this.#state === 'listening') this.#state = 'new'
+      throw error
+    }
     this.#logger.info(`listening at ${this.url}, tier ${this.tier}`)
     return this
   }
@@ -116,10 +125,11 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   async run(): Promise<void> {
     if (this.#state === 'new') await this.listen()
     const onsignal = (signal: NodeJS.Signals) => {
+      process.off('SIGINT', onsignal).off('SIGTERM', onsignal)
       this.#logger.info(`${signal}: closing ${this.clients.size} connections`)
       void this.close()
     }
-    process.once('SIGINT', onsignal).once('SIGTERM', onsignal)
+    process.on('SIGINT', onsignal).on('SIGTERM', onsignal)
     await new Promise<void>((resolve) => {
       if (this.#closed !== null) resolve()
       else this.#onclosing = resolve
@@ -133,10 +143,11 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
    * and drops those that have not gone after closeTimeoutMs. Resolves when all are gone. Rejects with WebSocketError
    * 'invalid-argument' for a code or reason that must not be sent.
    */
-  close(code: number = CloseCode.GOING_AWAY, reason = ''): Promise<void> {
+  async close(code: number = CloseCode.GOING_AWAY, reason = ''): Promise<void> {
+    encodeClose(code, reason)
     this.#closed ??= this.#close(code, reason)
     this.#onclosing()
-    return this.#closed
+    await this.#closed
   }
 
   async #close(code: number, reason: string): Promise<void> {
@@ -145,6 +156,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     const closed = endpoint.closeAll(code, reason)
     door.stopAccepting()
     await Promise.all([closed, door.finishHttp(this.#options.closeTimeoutMs)])
+    door.destroyRest()
   }
 
   /** Made late, when all handlers are there: a subclass may set them in its constructor. */
@@ -170,8 +182,15 @@ function splitHandlers<T>(options: AsyncServerOptions<T>): [Partial<ServerHandle
   const handlers: Partial<ServerHandlers<T>> = {}
   const rest: AsyncServerOptions<T> = { ...options }
   for (const name of HANDLER_NAMES) {
-    if (options[name] !== undefined) Object.assign(handlers, { [name]: options[name] })
+    const handler = options[name]
     delete rest[name]
+    if (handler === undefined) continue
+    if (typeof handler !== 'function') {
+      throw new WebSocketError('invalid-option', {
+        detail: `${name} must be a function, not ${describe(handler)}`
+      })
+    }
+    Object.assign(handlers, { [name]: handler })
   }
   return [handlers, rest]
 }

@@ -1,14 +1,19 @@
 // Owns what comes to a server's port: accepted streams become connections, go to the HTTP server, or are refused.
 // Must not know handlers other than `onhandshake`, nor what connections do.
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo, Server as NetServer } from 'node:net'
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Timeouts } from '../clock.js'
+import { WebSocketError } from '../core/errors.js'
 import type { Endpoint } from '../endpoint.js'
 import type { Logger } from '../log.js'
 import { listen } from './listener.js'
 import { Opening, type OpeningContext } from './opening.js'
 import type { ResolvedOptions } from './options.js'
+
+/** How often a server that closes looks for HTTP connections whose last response has ended. */
+const HTTP_SWEEP_MS = 20
 
 /** Accepts streams for one endpoint. */
 export class FrontDoor<T> {
@@ -17,8 +22,11 @@ export class FrontDoor<T> {
   readonly #context: OpeningContext<T>
   /** Streams that the HTTP server has. */
   readonly #httpStreams = new Set<Duplex>()
+  /** Sockets under TLS: one whose TLS handshake is under way stands nowhere else. */
+  readonly #securedSockets = new Set<Socket>()
   #listener: NetServer | null = null
   #http: HttpServer | null = null
+  #isAccepting = true
 
   constructor(
     options: ResolvedOptions,
@@ -52,36 +60,54 @@ export class FrontDoor<T> {
     return this.#http
   }
 
-  /** Begins to listen. Rejects with WebSocketError 'listen-failed'. */
+  /** Begins to listen. Rejects with WebSocketError 'listen-failed', also if `stopAccepting` was called meanwhile. */
   async listen(): Promise<void> {
-    this.#listener = await listen(this.#options, this.#logger, (stream, isSecure) => {
-      new Opening(this.#context, stream, isSecure).read()
+    const listener = await listen(this.#options, this.#logger, (stream, isSecure) => {
+      this.#open(stream, isSecure)?.read()
     })
+    if (!this.#isAccepting) {
+      listener.close()
+      throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
+    }
+    this.#listener = listener
+    if (this.#options.tls !== undefined) listener.on('connection', (socket) => this.#keepSecured(socket))
   }
 
   /** Accepts nothing more, and drops the handshakes under way. */
   stopAccepting(): void {
+    this.#isAccepting = false
     this.#listener?.close()
     this.#http?.close()
     for (const opening of [...this.#context.openings]) opening.destroy()
     this.#context.handshakeTimeouts.clear()
   }
 
-  /** Resolves when the HTTP server has ended its responses; those that take longer than `graceMs` are cut off. */
+  /** Resolves when the HTTP server has ended its responses; those that take longer than `graceMs` (0: no limit) are cut off. */
   async finishHttp(graceMs: number): Promise<void> {
-    this.#http?.closeIdleConnections()
-    if (this.#httpStreams.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, graceMs)
-        const check = () => {
-          if (this.#httpStreams.size > 0) return
-          clearTimeout(timer)
-          resolve()
-        }
-        for (const stream of this.#httpStreams) stream.on('close', check)
-      })
+    const http = this.#http
+    const end = graceMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + graceMs
+    while (http !== null && this.#httpStreams.size > 0 && performance.now() < end) {
+      http.closeIdleConnections()
+      await delay(HTTP_SWEEP_MS)
     }
     for (const stream of this.#httpStreams) stream.destroy()
+  }
+
+  /** Drops what is left when connections and responses have ended: TLS handshakes that are under way. */
+  destroyRest(): void {
+    for (const socket of this.#securedSockets) socket.destroy()
+  }
+
+  #keepSecured(socket: Socket): void {
+    this.#securedSockets.add(socket)
+    socket.on('close', () => this.#securedSockets.delete(socket))
+  }
+
+  /** A TLS handshake or a request before this one may have ended only after the server stopped accepting. */
+  #open(stream: Duplex, isSecure: boolean): Opening<T> | null {
+    if (this.#isAccepting) return new Opening(this.#context, stream, isSecure)
+    stream.destroy()
+    return null
   }
 
   #createHttp(): HttpServer {
@@ -89,7 +115,7 @@ export class FrontDoor<T> {
     // A keep-alive connection may ask for an upgrade after other requests.
     server.on('upgrade', (message: IncomingMessage, stream: Duplex, head: Buffer) => {
       this.#httpStreams.delete(stream)
-      new Opening(this.#context, stream, 'encrypted' in stream).take(message, head)
+      this.#open(stream, 'encrypted' in stream)?.take(message, head)
     })
     // It never listens itself; this event is what starts its timeouts for slow requests.
     server.emit('listening')

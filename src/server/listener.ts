@@ -32,11 +32,16 @@ function createListener(options: ResolvedOptions, logger: Logger, onstream: OnSt
   if (options.tls === undefined) {
     return createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => onstream(socket, false))
   }
-  const { handshakeTimeoutMs } = options
+  const { handshakeTimeoutMs, tls } = options
   const handshakeTimeout = handshakeTimeoutMs === 0 ? 2 ** 31 - 1 : handshakeTimeoutMs
-  return createTlsServer({ ALPNProtocols: ['http/1.1'], handshakeTimeout, ...options.tls, noDelay: true })
+  const defaults = { ALPNProtocols: ['http/1.1'], handshakeTimeout }
+  return createTlsServer({ ...defaults, ...tls, allowHalfOpen: true, noDelay: true })
     .on('secureConnection', (socket) => onstream(socket, true))
-    .on('tlsClientError', (error) => logger.debug(`TLS handshake: ${error.message}`))
+    .on('tlsClientError', (error, socket) => {
+      logger.debug(`TLS handshake: ${error.message}`)
+      // After a timeout Node.js leaves that to us.
+      socket.destroy()
+    })
 }
 
 function explain(error: NodeJS.ErrnoException): string {

@@ -1,5 +1,5 @@
 // Owns the options of servers: meaning, unit, default, cost; and the check that names the wrong one.
-import type { TlsOptions } from 'node:tls'
+import { createSecureContext, type TlsOptions } from 'node:tls'
 import type { SlowPolicy } from '../connection-settings.js'
 import { WebSocketError } from '../core/errors.js'
 import type { Extension } from '../core/extension.js'
@@ -37,7 +37,7 @@ export interface ServerOptions {
   maxConnections?: number
   /** Keeps the request of each connection for its whole life, instead of until `onopen` returns: some KiB each. Default false. */
   keepRequest?: boolean
-  /** Longest opening handshake in ms, TLS and `onhandshake` included; 0 waits for ever. Default 10 000. */
+  /** Longest opening handshake in ms, `onhandshake` included; a TLS handshake before it has as long. 0 waits for ever. Default 10 000. */
   handshakeTimeoutMs?: number
   /** How long to wait in ms for the peer's close frame, and then for the end of the transport; 0 waits for ever. Default 2 000. */
   closeTimeoutMs?: number
@@ -84,7 +84,7 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   port: integer(0, 65_535),
   socketPath: text,
   backlog: integer(1, 2 ** 31 - 1),
-  tls: object,
+  tls: tlsOptions,
   protocols: listOf(isProtocol, 'subprotocol names (tokens), none twice'),
   extensions: listOf((value) => typeof value === 'object' && value !== null, 'extensions'),
   locations: listOf(
@@ -115,7 +115,7 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
 /** Checks options and fills in the defaults. Throws WebSocketError 'invalid-option', naming the first wrong one. */
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
   for (const [name, value] of Object.entries(options)) {
-    const check = (CHECKS as Record<string, Check>)[name]
+    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as keyof typeof CHECKS] : undefined
     if (check === undefined) fail(`there is no option "${name}"; there are ${Object.keys(CHECKS).join(', ')}`)
     const expected = value === undefined ? null : check(value)
     if (expected !== null) fail(`${name} must be ${expected}, not ${describe(value)}`)
@@ -194,6 +194,23 @@ function boolean(value: unknown): string | null {
 
 function object(value: unknown): string | null {
   return typeof value === 'object' && value !== null ? null : 'an object'
+}
+
+/** Members of `tls` of which one at least says who the server is. */
+const TLS_IDENTITIES = ['key', 'pfx', 'SNICallback', 'pskCallback']
+
+function tlsOptions(value: unknown): string | null {
+  if (object(value) !== null) return 'an object'
+  if (!TLS_IDENTITIES.some((name) => name in (value as object))) {
+    return 'an object with key and cert (or pfx, SNICallback, pskCallback)'
+  }
+  try {
+    createSecureContext(value as TlsOptions)
+  } catch (error) {
+    // Keys, certificates or cipher lists that OpenSSL cannot read.
+    throw new WebSocketError('invalid-option', { detail: `tls: ${(error as Error).message}`, cause: error })
+  }
+  return null
 }
 
 function origins(value: unknown): string | null {

@@ -232,6 +232,12 @@ export class RawClient {
     return this.#unread
   }
 
+  /** Forgets what arrived and was not read. */
+  discard(): void {
+    this.#gather()
+    this.#unread = Buffer.alloc(0)
+  }
+
   /** Stops reading from the socket. */
   pause(): void {
     this.socket.pause()
