@@ -1,6 +1,8 @@
 // Owns what tests of servers share: servers and clients that end with their test, a record of what handlers were told,
 // and the guard that nothing becomes an unhandled error.
 import { setTimeout as delay } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { AsyncServer, type AsyncServerOptions, type Connection } from '../../src/index.js'
 import { RawClient, type RawOptions } from './raw-client.js'
@@ -119,6 +121,12 @@ export function recorder<T = undefined>() {
       )
   }
   return { lines, handlers }
+}
+
+/** Collects garbage, so that memory can be compared. */
+export function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
 }
 
 /** A promise, and what resolves it. */
