@@ -2,6 +2,7 @@
 // Must not know servers or clients (their rules come as settings), nor how its transport carries bytes.
 import { randomUUID } from 'node:crypto'
 import type { ConnectionSettings } from './connection-settings.js'
+import { ReadyState, type SendOptions, type SendStatus } from './connection-status.js'
 import { CloseCode, type CloseDetails } from './core/closing.js'
 import { WebSocketError } from './core/errors.js'
 import type { NegotiatedExtension } from './core/extension.js'
@@ -10,22 +11,6 @@ import type { HandshakeRequest } from './core/handshake-server.js'
 import { type Message, type Sendable, toMessage } from './core/message.js'
 import { Protocol, type ProtocolHandler } from './core/protocol.js'
 import type { Transport, TransportHandler } from './transport/transport.js'
-
-/** Values of `Connection.readyState`, as in browsers. */
-export const ReadyState = { OPEN: 1, CLOSING: 2, CLOSED: 3 } as const
-
-/**
- * What `send` did. 'sent': the message goes to the kernel at the end of this turn of the event loop; nothing waits before
- * it. 'queued': it waits behind what the kernel has not taken yet, or more than the high watermark is queued: a good
- * moment to wait for `drained()`. 'dropped': the connection is closing or closed, and the message was not accepted.
- */
-export type SendStatus = 'sent' | 'queued' | 'dropped'
-
-/** Options of `Connection.send`. */
-export interface SendOptions {
-  /** Most payload bytes of one frame: a positive integer. Default: the message goes in one frame. */
-  fragmentSize?: number
-}
 
 /** Why reading is stopped; bits of one field. */
 const Pause = { USER: 1, PRESSURE: 2 } as const
@@ -240,6 +225,8 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
     if (this.#protocol.isHolding) return
     const detail = 'the peer ended the transport without a close frame'
     this.#protocol.fail(new WebSocketError('connection-lost', { detail }), 'remote')
+    // A client whose closing handshake is over has waited for this (RFC 6455 §7.1.1).
+    this.#transport.end()
   }
 
   /** @internal */

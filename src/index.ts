@@ -1,6 +1,7 @@
 // Owns the public face of the package `hotsocket`.
-export { Connection, ReadyState, type SendOptions, type SendStatus } from './connection.js'
+export { Connection } from './connection.js'
 export type { SlowPolicy } from './connection-settings.js'
+export { ReadyState, type SendOptions, type SendStatus } from './connection-status.js'
 export { CloseCode, type CloseDetails } from './core/closing.js'
 export { type ErrorCode, WebSocketError } from './core/errors.js'
 export type {

@@ -1,0 +1,17 @@
+// Owns the words in which a connection tells its state and what became of a message. Must not know connections.
+
+/** Values of `Connection.readyState`, as in browsers. */
+export const ReadyState = { OPEN: 1, CLOSING: 2, CLOSED: 3 } as const
+
+/**
+ * What `send` did. 'sent': the message goes to the kernel at the end of this turn of the event loop; nothing waits before
+ * it. 'queued': it waits behind what the kernel has not taken yet, or more than the high watermark is queued: a good
+ * moment to wait for `drained()`. 'dropped': the connection is closing or closed, and the message was not accepted.
+ */
+export type SendStatus = 'sent' | 'queued' | 'dropped'
+
+/** Options of `Connection.send`. */
+export interface SendOptions {
+  /** Most payload bytes of one frame: a positive integer. Default: the message goes in one frame. */
+  fragmentSize?: number
+}
