@@ -103,6 +103,23 @@ describe('Endpoint', () => {
     expect([onServer.bufferedAmount, onClient.bufferedAmount]).toEqual([0, 0])
   })
 
+  it.each(['server', 'client'] as const)(
+    '§7.1.1 ends the transport in time if the %s closes',
+    async (who) => {
+      const { server, client, connect } = backToBack()
+      const pair = connect()
+      const began = performance.now()
+      const details = await Promise.all([
+        pair[who === 'server' ? 0 : 1].close(4000),
+        pair[0].closed(),
+        pair[1].closed()
+      ])
+      expect(details.map(({ code, wasClean }) => [code, wasClean])).toEqual(Array(3).fill([4000, true]))
+      expect(performance.now() - began).toBeLessThan(500)
+      expect([server.endpoint.connections.size, client.endpoint.connections.size]).toEqual([0, 0])
+    }
+  )
+
   it('§7.1.1 a client that fails the connection does not wait for the server', async () => {
     const { connect, client } = backToBack({ limits: { ...DEFAULT_LIMITS, maxMessageBytes: 10 } })
     const [onServer, onClient] = connect()
