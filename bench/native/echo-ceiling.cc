@@ -1,14 +1,16 @@
 // The machine's limit: an epoll echo server for WebSocket frames that checks nothing. For comparison only.
-// Usage: echo-ceiling. Prints the port it listens at on 127.0.0.1 and runs until it is killed.
+// Usage: echo-ceiling. Prints the port it listens at on 127.0.0.1 and runs until it is killed or its parent ends.
 // It assumes masked, unfragmented frames with valid lengths, unmasks byte by byte in 8-byte words, and answers them.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -27,7 +29,7 @@ struct Connection {
 std::unordered_map<int, std::unique_ptr<Connection>> connections;
 std::array<uint8_t, 256 * 1024> buffer;
 
-/// The answer to the one key that bench/native/load.cc sends.
+/// The answer to the one key that the load generator sends.
 constexpr const char* kResponse =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -112,6 +114,7 @@ void receive(int fd, Connection& connection) {
 }  // namespace
 
 int main() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;

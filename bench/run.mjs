@@ -1,0 +1,172 @@
+// Compares hotsocket's tiers with ws and with a C++ echo that checks nothing: npm run bench -- --help
+// Server and generator have a core each; every sample has a fresh server; contenders take turns, so that a slow moment of
+// the machine hits all of them; medians of the rounds are printed, and ratios only within one run.
+import { spawnSync } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { cpus, release, totalmem } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { CASES } from './harness/cases.mjs'
+import { drawChart } from './harness/chart.mjs'
+import { CONTENDERS } from './harness/contenders.mjs'
+import { MEASURES } from './harness/measures.mjs'
+import { parseOptions, USAGE } from './harness/options.mjs'
+import { isPinned, openFilesLimit, Server } from './harness/process.mjs'
+import { formatCase } from './harness/report.mjs'
+import { medians } from './harness/statistics.mjs'
+
+/** What servers and generator need besides a file for each connection. */
+const SPARE_FILES = 200
+
+const options = parseOptions(process.argv.slice(2))
+if (options.help) console.log(USAGE)
+else await main()
+
+async function main() {
+  prepare()
+  const { present, leftOut } = await findContenders()
+  const machine = describeMachine()
+  print(describeRun(machine, present, leftOut))
+  const cases = []
+  for (const one of CASES.filter(({ name }) => options.cases.includes(name))) {
+    const result = await measureCase(one, present)
+    print(`\n${formatCase(result)}`)
+    cases.push(result)
+  }
+  const { rounds, warmupMs, measureMs } = options
+  const report = {
+    machine,
+    rounds,
+    warmupMs,
+    measureMs,
+    contenders: present.map(describeContender),
+    leftOut,
+    cases
+  }
+  if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
+  if (options.svg !== null) writeFileSync(options.svg, drawChart(report))
+  if (cases.some(({ entries }) => entries.some(({ failures }) => failures.length > 0))) process.exitCode = 1
+}
+
+function prepare() {
+  if (process.platform !== 'linux') exit('the load generator needs Linux (epoll)')
+  if (!existsSync(new URL('../dist/index.js', import.meta.url))) exit('dist/ is not built: npm run compile')
+  progress('compiling the load generator')
+  const make = spawnSync('make', ['-C', fileURLToPath(new URL('native', import.meta.url))], {
+    encoding: 'utf8'
+  })
+  if (make.status !== 0) exit(`the load generator needs make and g++\n${make.stderr ?? make.error}`)
+}
+
+function exit(reason) {
+  console.error(`bench: ${reason}`)
+  process.exit(1)
+}
+
+/** Starts each contender once: those that do not start, or not on the tier they should, are left out. */
+async function findContenders() {
+  const present = []
+  const leftOut = []
+  for (const contender of CONTENDERS.filter(({ name }) => options.contenders.includes(name))) {
+    try {
+      present.push({ ...contender, description: await introduce(contender) })
+    } catch (error) {
+      leftOut.push({ name: contender.name, reason: reasonOf(error) })
+    }
+  }
+  return { present, leftOut }
+}
+
+async function introduce(contender) {
+  const server = await Server.start(contender, 'payload')
+  try {
+    if (contender.answers === false) return contender.label
+    const { description, tier } = await server.ask('describe')
+    if (tier !== contender.tier) throw new Error(`it runs on the tier ${tier}`)
+    return description
+  } finally {
+    await server.end()
+  }
+}
+
+async function measureCase(one, contenders) {
+  const { name, title, measure, variants, withCeiling, maxRounds } = one
+  const names = namesOf(one)
+  const entries = variants.flatMap((variant) =>
+    contenders
+      .filter(({ answers = true }) => answers || (withCeiling && variant === 'payload'))
+      .map((contender) => ({ contender, variant, rounds: [], failures: [] }))
+  )
+  const rounds = Math.min(options.rounds, maxRounds)
+  for (let round = 0; round < rounds; round++) {
+    for (const entry of entries) {
+      progress(`${name}, round ${round + 1} of ${rounds}: ${entry.contender.label}, ${entry.variant}`)
+      await measureRound(entry, MEASURES[measure].run, names)
+    }
+  }
+  return { name, title, measure, names, entries: entries.map(summarize) }
+}
+
+async function measureRound({ contender, variant, rounds, failures }, run, names) {
+  let server = null
+  try {
+    server = await Server.start(contender, variant)
+    rounds.push(await run(server, names, options))
+  } catch (error) {
+    // One contender's failure is a result; the others go on.
+    failures.push(reasonOf(error))
+  } finally {
+    await server?.end()
+  }
+}
+
+function namesOf({ names, quickNames }) {
+  const chosen = options.quick ? { ...names, ...quickNames } : names
+  const most = openFilesLimit() - SPARE_FILES
+  return chosen.connections > most ? { ...chosen, connections: most } : chosen
+}
+
+function summarize({ contender, variant, rounds, failures }) {
+  const { name, label } = contender
+  return { contender: name, label, variant, medians: medians(rounds), rounds, failures }
+}
+
+function describeContender({ name, label, description }) {
+  return { name, label, description }
+}
+
+/** Of an uncaught error's words, its own; otherwise the first line. */
+function reasonOf(error) {
+  const lines = error.message.split('\n')
+  return lines.find((line) => /^\w*Error\b/.test(line)) ?? lines[0]
+}
+
+function describeMachine() {
+  return {
+    cpu: cpus()[0].model,
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    kernel: `${process.platform} ${release()} ${process.arch}`,
+    node: process.version,
+    isPinned
+  }
+}
+
+function describeRun({ cpu, cores, kernel, node }, present, leftOut) {
+  const { rounds, warmupMs, measureMs } = options
+  return [
+    `Node.js ${node}, ${kernel}, ${cores} cores of ${cpu}${isPinned ? ', one for the server, one for the load' : ''}`,
+    `rounds: ${rounds}, each of ${measureMs / 1000} s after ${warmupMs / 1000} s; medians; CPU: user and system time of the server`,
+    ...present.map(({ name, description }) => `  ${name.padEnd(8)} ${description}`),
+    ...leftOut.map(({ name, reason }) => `  ${name.padEnd(8)} left out: ${reason}`)
+  ].join('\n')
+}
+
+/** On the standard error stream: on a terminal one line that changes. */
+function progress(text) {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`)
+}
+
+function print(text) {
+  if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+  console.log(text)
+}
