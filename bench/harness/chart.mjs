@@ -3,7 +3,8 @@
 import { VARIANT_LABELS } from './cases.mjs'
 
 const WIDTH = 760
-const LABEL_WIDTH = 210
+const LEFT = 8
+const LABEL_WIDTH = 218
 const BAR_WIDTH = 390
 const ROW = 20
 const TITLE = 26
@@ -29,9 +30,9 @@ export function drawChart({ machine, contenders, cases }) {
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .note { fill: #9198a1 } }
 </style>
 <title id="title">Messages per second echoed by hotsocket's tiers and by others</title>
-${text(0, 18, 'Messages echoed per second, on one core; in brackets, ratio to ws', 'heading')}
-${text(0, 36, `Node.js ${machine.node}, ${machine.cpu}`, 'note')}
-${text(0, 52, peers, 'note')}
+${text(LEFT, 18, 'Messages echoed per second, one core for the server', 'heading')}
+${text(LEFT, 36, `Node.js ${machine.node}, ${machine.cpu}`, 'note')}
+${text(LEFT, 52, peers, 'note')}
 ${body.join('\n')}
 </svg>
 `
@@ -48,19 +49,20 @@ function drawPanel({ title, entries }, top) {
     const y = top + TITLE + index * ROW
     const width = Math.max(1, (rates[index] / fastest) * BAR_WIDTH)
     return [
-      text(0, y + 10, `${entry.label}${VARIANT_LABELS[entry.variant]}`),
+      text(LEFT, y + 10, `${entry.label}${VARIANT_LABELS[entry.variant]}`),
       `<rect class="bar ${entry.contender}" x="${LABEL_WIDTH}" y="${y - 2}" width="${width.toFixed(1)}" height="14" rx="2"/>`,
       text(LABEL_WIDTH + width + 8, y + 10, describeRate(entry, entries))
     ].join('\n')
   })
-  return [text(0, top + 14, title, 'heading'), ...rows].join('\n')
+  return [text(LEFT, top + 14, title, 'heading'), ...rows].join('\n')
 }
 
 function describeRate({ contender, variant, medians }, entries) {
   const rate = shorten(medians.messagesPerSecond)
   const base = entries.find((other) => other.contender === 'ws' && other.variant === variant)
   if (base === undefined || contender === 'ws') return rate
-  return `${rate} (${(medians.messagesPerSecond / base.medians.messagesPerSecond).toPrecision(2)})`
+  const ratio = medians.messagesPerSecond / base.medians.messagesPerSecond
+  return `${rate} (${ratio.toFixed(ratio < 9.95 ? 1 : 0)} x ws)`
 }
 
 function shorten(rate) {

@@ -30,7 +30,7 @@ server.on('listening', () => {
 function describe() {
   const addons = ['bufferutil', 'utf-8-validate'].map((name) => {
     const isLoaded = Object.keys(require.cache).some((file) => file.includes(name) && file.endsWith('.node'))
-    return `${name} ${require(`${name}/package.json`).version}${isLoaded ? '' : ' (installed, not used)'}`
+    return `${name} ${require(`${name}/package.json`).version}${isLoaded ? '' : ' (there, not used)'}`
   })
   return `ws ${require('ws/package.json').version} with ${addons.join(' and ')}`
 }
