@@ -26,6 +26,7 @@ async function main() {
   const { present, leftOut } = await findContenders()
   const machine = describeMachine()
   print(describeRun(machine, present, leftOut))
+  if (present.length === 0) exit('no contender is left')
   const cases = []
   for (const one of CASES.filter(({ name }) => options.cases.includes(name))) {
     const result = await measureCase(one, present)
