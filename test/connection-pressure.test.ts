@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Connection, Message } from '../src/index.js'
 import { guard, openAt, pattern, recorder, serve, serveOne, until } from './support/harness.js'
-import { encodeFrame } from './support/raw-client.js'
+import { encodeFrame, within } from './support/raw-client.js'
 
 guard()
 
@@ -268,5 +268,23 @@ describe('pause and resume', () => {
     }
     await client.closed()
     expect(lines).toEqual(['open', 'a', 'b', 'c', 'close 1000 "" clean remote null'])
+  })
+
+  it('§7.1.5 notices after resume that the peer went without a close frame while it was paused', async () => {
+    const { lines, handlers } = recorder()
+    const { peer, client } = await serveOne({
+      ...handlers,
+      onmessage(client, message) {
+        lines.push(`${message.payload}`)
+        if (message.payload === 'a') client.pause()
+      }
+    })
+    peer.write(Buffer.concat(['a', 'b'].map((text) => encodeFrame(1, Buffer.from(text)))))
+    peer.end()
+    await delay(30)
+    expect(lines).toEqual(['open', 'a'])
+    client.resume()
+    await within(client.closed(), 'the end')
+    expect(lines).toEqual(['open', 'a', 'b', 'close 1006 "" unclean remote connection-lost'])
   })
 })

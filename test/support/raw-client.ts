@@ -97,14 +97,14 @@ export class RawClient {
   #unread: Buffer = Buffer.alloc(0)
   #isOver = false
   #wake: () => void = () => {}
-  #overhead: Buffer[] = []
+  #arrived: Buffer[] = []
 
   constructor(socket: Socket) {
     this.socket = socket
     let hadError = false
     let hadEnd = false
     socket.on('data', (bytes: Buffer) => {
-      this.#overhead.push(bytes)
+      this.#arrived.push(bytes)
       this.#wake()
     })
     socket.on('error', () => {
@@ -211,7 +211,7 @@ export class RawClient {
     return payload.toString('utf8')
   }
 
-  /** Reads a close frame, answers it if `answers`, and returns its code (1005: none) and reason. */
+  /** Reads a close frame; returns its code (1005: none) and reason. */
   async readClose(): Promise<{ code: number; reason: string }> {
     const { opcode, payload } = await this.readFrame()
     if (opcode !== 8) throw new Error(`opcode ${opcode} with ${payload.toString('latin1')}, not close`)
@@ -262,9 +262,9 @@ export class RawClient {
   }
 
   #gather(): void {
-    if (this.#overhead.length === 0) return
-    this.#unread = Buffer.concat([this.#unread, ...this.#overhead])
-    this.#overhead = []
+    if (this.#arrived.length === 0) return
+    this.#unread = Buffer.concat([this.#unread, ...this.#arrived])
+    this.#arrived = []
   }
 
   #take(byteLength: number): Buffer {
