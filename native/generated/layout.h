@@ -25,6 +25,9 @@ inline constexpr int ASCII = 1024;
 
 namespace row_kind {
 inline constexpr int SEGMENT = 1;
+inline constexpr int END = 2;
+inline constexpr int ERROR = 3;
+inline constexpr int SENT = 4;
 }  // namespace row_kind
 
 namespace scan_state {

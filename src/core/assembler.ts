@@ -8,15 +8,18 @@ const MAX_PINNED_FACTOR = 4
 const FIRST_BLOCK_BYTES = 256
 const LAST_BLOCK_BYTES = 64 * 1024
 
+/** Whether a piece of that many bytes stays a view into `chunk`, and is not copied. */
+export function isViewed(chunk: Uint8Array, byteLength: number): boolean {
+  // The typed array's own buffer may be longer than the chunk: a view pins all of it.
+  return byteLength * MAX_PINNED_FACTOR >= chunk.buffer.byteLength
+}
+
 /**
  * Returns `chunk`'s bytes from `start` to `end`, valid for as long as they are kept: as a view, or as a copy if a view
  * would pin a buffer of more than four times its size.
  */
 export function keepBytes(chunk: Uint8Array, start: number, end: number): Uint8Array {
-  const byteLength = end - start
-  // The typed array's own buffer may be longer than the chunk: a view pins all of it.
-  if (byteLength * MAX_PINNED_FACTOR < chunk.buffer.byteLength) return chunk.slice(start, end)
-  return chunk.subarray(start, end)
+  return isViewed(chunk, end - start) ? chunk.subarray(start, end) : chunk.slice(start, end)
 }
 
 /** Gathers the pieces of one message. */
@@ -31,7 +34,7 @@ export class Assembler {
   add(chunk: Uint8Array, start: number, end: number): void {
     const byteLength = end - start
     this.byteLength += byteLength
-    if (byteLength >= LAST_BLOCK_BYTES / 16 && byteLength * MAX_PINNED_FACTOR >= chunk.buffer.byteLength) {
+    if (byteLength >= LAST_BLOCK_BYTES / 16 && isViewed(chunk, byteLength)) {
       this.#closeBlock()
       this.#pieces.push(chunk.subarray(start, end))
     } else if (byteLength > 0) {

@@ -1,7 +1,8 @@
 // Owns the way of chunks through the scanner to the receiver, and what has arrived but must wait while it is paused.
 // Must not judge anything that arrives.
+import { isViewed } from './assembler.js'
 import type { Kernels } from './kernels.js'
-import { ROW_WORDS, SCAN_STATE_WORDS, ScanState } from './layout.js'
+import { ROW_WORDS, Row, SCAN_STATE_WORDS, ScanState } from './layout.js'
 import type { Receiver } from './receiver.js'
 
 /** Rows of a table: enough for a 64 KiB chunk of 64-byte frames. */
@@ -45,6 +46,29 @@ export class Inbox {
     else this.#run(bytes)
   }
 
+  /**
+   * Takes rows that were scanned elsewhere. Table and chunk stay the caller's: what must wait is copied. Returns whether
+   * views of the chunk are kept.
+   */
+  receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean {
+    if (this.#held !== null || this.#receiver.isPaused || this.#isBusy) {
+      this.#holdRows(table, from, to, chunk)
+      return false
+    }
+    this.#isBusy = true
+    try {
+      const next = this.#receiver.receive(table, from, to, chunk)
+      if (next < to) this.#holdRows(table, next, to, chunk)
+    } catch (error) {
+      this.#receiver.isDone = true
+      throw error
+    } finally {
+      this.#isBusy = false
+    }
+    if (this.#held !== null) this.release()
+    return hasViews(table, from, to, chunk)
+  }
+
   /** Forgets what is held: nothing that arrived counts any more. */
   discard(): void {
     this.#held = null
@@ -75,7 +99,7 @@ export class Inbox {
     const rowCount = rows.length / ROW_WORDS
     const next = this.#receiver.receive(rows, 0, rowCount, chunk)
     if (next < rowCount) this.#holdFirst(rows.subarray(next * ROW_WORDS), chunk, from)
-    else this.#scan(chunk, from)
+    else if (from < chunk.length) this.#scan(chunk, from)
   }
 
   #scan(chunk: Uint8Array, from: number): void {
@@ -100,6 +124,16 @@ export class Inbox {
     }
   }
 
+  /** Copies rows and the bytes they point to. */
+  #holdRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
+    const rows = table.slice(from * ROW_WORDS, to * ROW_WORDS)
+    const start = rows[Row.OFFSET]!
+    const last = rows.length - ROW_WORDS
+    const bytes = chunk.slice(start, rows[last + Row.OFFSET]! + rows[last + Row.BYTE_LENGTH]!)
+    for (let at = Row.OFFSET; at < rows.length; at += ROW_WORDS) rows[at]! -= start
+    this.#hold(rows, bytes, bytes.length)
+  }
+
   #hold(rows: Int32Array, chunk: Uint8Array, from: number): void {
     this.#held ??= []
     this.#held.push({ rows, chunk, from })
@@ -109,4 +143,13 @@ export class Inbox {
     this.#held ??= []
     this.#held.unshift({ rows, chunk, from })
   }
+}
+
+/** Whether any piece is long enough to be kept as a view. */
+function hasViews(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean {
+  let longest = 0
+  for (let at = from * ROW_WORDS + Row.BYTE_LENGTH; at < to * ROW_WORDS; at += ROW_WORDS) {
+    longest = Math.max(longest, table[at]!)
+  }
+  return longest > 0 && isViewed(chunk, longest)
 }

@@ -27,10 +27,16 @@ export const Row = {
   BYTE_LENGTH: 7
 } as const
 
-/** What a row says, in the low 8 bits of `Row.KIND`. */
+/** What a row says, in the low 8 bits of `Row.KIND`. Scanners make segments; the others are the engine's. */
 export const RowKind = {
   /** A piece of a frame's payload. */
-  SEGMENT: 1
+  SEGMENT: 1,
+  /** The peer will send no more bytes. */
+  END: 2,
+  /** The socket failed; `LENGTH_LOW` is the errno. */
+  ERROR: 3,
+  /** The kernel took bytes that had to wait; `LENGTH_LOW` and `LENGTH_HIGH` say how many still do. */
+  SENT: 4
 } as const
 
 /** Facts about a segment, in `Row.KIND` above the low 8 bits. */

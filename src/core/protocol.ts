@@ -95,6 +95,15 @@ export class Protocol implements ReceiverHandler {
     if (!this.#receiver.isDone) this.#inbox.receiveBytes(chunk)
   }
 
+  /**
+   * Takes rows that a transport has scanned itself, from `from` to `to` (exclusive); their offsets point into `chunk`.
+   * Returns whether views of the chunk are kept: if not, its memory may be used again.
+   */
+  receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean {
+    if (this.#receiver.isDone) return false
+    return this.#inbox.receiveRows(table, from, to, chunk)
+  }
+
   /** Holds back what arrives, from the next message on, even if it is in a chunk at hand. */
   pause(): void {
     this.#receiver.isPaused = true

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketError } from '../core/errors.js'
-import { SendQueue } from './send-queue.js'
+import { StreamQueue } from './stream-queue.js'
 import type { Transport, TransportHandler } from './transport.js'
 
 /**
@@ -23,7 +23,7 @@ function flushScheduled(): void {
 
 /** Carries the bytes of one connection over a stream, with at most one write under way. */
 export class StreamTransport implements Transport {
-  readonly queue = new SendQueue()
+  readonly queue = new StreamQueue()
   readonly remoteAddress: string | null
   readonly remotePort: number | null
   readonly #stream: Duplex

@@ -1,6 +1,20 @@
 // Owns the interface between a connection and whatever carries its bytes. Must not know the protocol.
 import type { WebSocketError } from '../core/errors.js'
-import type { SendQueue } from './send-queue.js'
+import type { Output } from '../core/output.js'
+
+/** What one connection has accepted for sending and the kernel has not taken: first come, first sent. */
+export interface SendQueue extends Output {
+  /** Messages of which the kernel has not taken the last byte. */
+  readonly messageCount: number
+  /** Whether the kernel refused bytes that now wait. */
+  readonly isWriting: boolean
+  /** Whether anything was accepted that no flush has seen. */
+  readonly hasQueued: boolean
+  /** Marks the end of a message: all that was accepted so far belongs to it or to earlier ones. */
+  endMessage(): void
+  /** Drops everything. */
+  clear(): void
+}
 
 /** Who is told what a transport does. */
 export interface TransportHandler {
@@ -14,7 +28,16 @@ export interface TransportHandler {
   handleClose(cause: WebSocketError | null): void
 }
 
-/** Carries the bytes of one connection. Implementations: `StreamTransport`. */
+/** The handler of a transport that scans what it reads itself. */
+export interface RowHandler extends TransportHandler {
+  /**
+   * Rows of the segment table arrived, from `from` to `to` (exclusive), whose offsets point into `chunk`. Table and chunk
+   * are the transport's and change after the call, unless it returns true: then views of the chunk are kept.
+   */
+  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean
+}
+
+/** Carries the bytes of one connection. Implementations: `StreamTransport`, `EngineTransport`. */
 export interface Transport {
   /** What is to be sent; flushed once per turn of the event loop. */
   readonly queue: SendQueue

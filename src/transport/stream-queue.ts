@@ -1,6 +1,6 @@
-// Owns what one connection has accepted for sending and the kernel has not taken, as pieces of memory.
+// Owns what one connection over a stream has accepted for sending and the kernel has not taken, as pieces of memory.
 // Must not know frames, nor how bytes are written.
-import type { Output } from '../core/output.js'
+import type { SendQueue } from './transport.js'
 
 /** Memory shared by all queues of a thread: small frames of one turn stand side by side in it. */
 const SLAB_BYTES = 64 * 1024
@@ -16,7 +16,7 @@ let slabUsed = 0
  * The send queue of one connection: first come, first sent. Bytes are queued, then taken for one write, then settled
  * when the kernel has them.
  */
-export class SendQueue implements Output {
+export class StreamQueue implements SendQueue {
   buffer: Uint8Array = EMPTY
   #pieces: Buffer[] = []
   /** The bytes of `buffer` that are queued and not in `#pieces` yet. */

@@ -1,22 +1,22 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SendQueue } from '../../src/transport/send-queue.js'
+import { StreamQueue } from '../../src/transport/stream-queue.js'
 
 /** Accepts bytes the way senders do: a copy into reserved memory, of which more may be reserved than is used. */
-function write(queue: SendQueue, bytes: Uint8Array, spare = 0): void {
+function write(queue: StreamQueue, bytes: Uint8Array, spare = 0): void {
   const offset = queue.reserve(bytes.length + spare)
   queue.buffer.set(bytes, offset)
   queue.advance(bytes.length)
 }
 
-function numbers(queue: SendQueue): object {
+function numbers(queue: StreamQueue): object {
   const { pendingBytes, messageCount, isWriting, hasQueued } = queue
   return { pendingBytes, messageCount, isWriting, hasQueued }
 }
 
-describe('SendQueue', () => {
+describe('StreamQueue', () => {
   it('counts what is queued, taken and settled', () => {
-    const queue = new SendQueue()
+    const queue = new StreamQueue()
     expect(numbers(queue)).toEqual({ pendingBytes: 0, messageCount: 0, isWriting: false, hasQueued: false })
     write(queue, Buffer.from('abc'))
     queue.endMessage()
@@ -33,7 +33,7 @@ describe('SendQueue', () => {
   })
 
   it('drops everything when it is cleared, also under a write', () => {
-    const queue = new SendQueue()
+    const queue = new StreamQueue()
     write(queue, Buffer.from('a'))
     queue.endMessage()
     queue.take()
@@ -46,13 +46,13 @@ describe('SendQueue', () => {
   })
 
   it('joins small writes of one turn into one piece', () => {
-    const queue = new SendQueue()
+    const queue = new StreamQueue()
     for (let i = 0; i < 100; i++) write(queue, Buffer.from('x'), 20)
     expect(queue.take().map(String)).toEqual(['x'.repeat(100)])
   })
 
   it('takes over bytes by reference, in their place', () => {
-    const queue = new SendQueue()
+    const queue = new StreamQueue()
     const large = new Uint8Array(100_000).fill(7)
     write(queue, Buffer.from('a'))
     queue.append(large)
@@ -72,7 +72,7 @@ describe('SendQueue', () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
         const sides = Array.from({ length: 6 }, () => ({
-          queue: new SendQueue(),
+          queue: new StreamQueue(),
           expected: [] as Uint8Array[],
           taken: [] as Uint8Array[]
         }))

@@ -1,0 +1,40 @@
+// Owns the shape of the addon's engine as JavaScript sees it. The words of records and rows are numbered here and in
+// core/layout.ts; C++ checks every number it is given.
+
+/** Words of one record of `engineSend`: slot, generation, offset and length in the send arena. */
+export const RECORD_WORDS = 4
+/** Words of one entry that `engineSend` leaves in `stuck`: slot, low and high word of the bytes that wait. */
+export const STUCK_WORDS = 3
+
+/** The functions of the addon behind `EngineLoop`. A wrong argument throws TypeError. */
+export interface EngineBinding {
+  /**
+   * Enters this thread's event loop. `onbatch` gets the count of rows in `table`, whose offsets point into the arena, and
+   * returns the next arena, or undefined to have the same one written again. It must not throw. Returns whether the
+   * runtime has what the engine needs.
+   */
+  engineOpen(
+    onbatch: (rowCount: number) => Uint8Array | undefined,
+    table: Int32Array,
+    arena: Uint8Array,
+    sendArena: Uint8Array,
+    records: Int32Array,
+    stuck: Int32Array
+  ): boolean
+  /**
+   * Takes a duplicate of a connected socket over, paused. `head`: bytes that were read of it already; they come first.
+   * Returns its slot, or -1 where the kernel refuses.
+   */
+  engineAdopt(descriptor: number, head: Uint8Array): number
+  /** What tells a slot's connection from earlier ones. */
+  engineGeneration(slot: number): number
+  /** Sends the first `recordCount` records. Returns how many entries `stuck` has. */
+  engineSend(recordCount: number): number
+  /** Sends bytes behind all records given before. Returns how many wait; what waits is a copy. */
+  engineSendLong(slot: number, generation: number, bytes: Uint8Array): number
+  enginePause(slot: number, generation: number): void
+  engineResume(slot: number, generation: number): void
+  /** Ends the sending side when all that waits is sent. */
+  engineEnd(slot: number, generation: number): void
+  engineClose(slot: number, generation: number): void
+}
