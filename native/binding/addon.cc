@@ -5,6 +5,9 @@
 #include <cstdint>
 
 #include "byte-kernels.h"
+#ifdef __linux__
+#include "engine-binding.h"
+#endif
 #include "instance.h"
 #include "zlib-kernels.h"
 
@@ -13,7 +16,7 @@ namespace {
 
 // Raised with every change of an export's name, arguments or result, and of the segment table's layout;
 // src/kernels/native.ts expects the same number.
-constexpr std::uint32_t kInterfaceVersion = 1;
+constexpr std::uint32_t kInterfaceVersion = 2;
 
 bool define_interface_version(napi_env env, napi_value exports) {
   napi_value version = nullptr;
@@ -28,5 +31,8 @@ NAPI_MODULE_INIT() {
   if (!hotsocket::create_instance(env) || !hotsocket::define_interface_version(env, exports)) return nullptr;
   hotsocket::define_byte_kernels(env, exports);
   hotsocket::define_zlib_kernels(env, exports);
+#ifdef __linux__
+  hotsocket::define_engine(env, exports);
+#endif
   return exports;
 }

@@ -7,6 +7,7 @@
 #include "../kernels/mask.h"
 #include "../kernels/scanner.h"
 #include "../kernels/utf8.h"
+#include "arguments.h"
 
 namespace hotsocket {
 namespace {
@@ -14,42 +15,9 @@ namespace {
 using Bytes = std::span<std::uint8_t>;
 using Words = std::span<std::int32_t>;
 
-napi_value throw_type_error(napi_env env, const char* text) {
-  napi_throw_type_error(env, nullptr, text);
-  return nullptr;
-}
-
 napi_value throw_range_error(napi_env env, const char* text) {
   napi_throw_range_error(env, nullptr, text);
   return nullptr;
-}
-
-// Arguments that are missing read as undefined, which no check below accepts.
-template <std::size_t COUNT>
-bool read_arguments(napi_env env, napi_callback_info info, napi_value (&arguments)[COUNT]) {
-  std::size_t count = COUNT;
-  return napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) == napi_ok;
-}
-
-bool read_typed_array(napi_env env, napi_value value, napi_typedarray_type expected, void** data, std::size_t* length) {
-  napi_typedarray_type type;
-  return napi_get_typedarray_info(env, value, &type, length, data, nullptr, nullptr) == napi_ok && type == expected;
-}
-
-bool read_bytes(napi_env env, napi_value value, Bytes& bytes) {
-  void* data = nullptr;
-  std::size_t length = 0;
-  if (!read_typed_array(env, value, napi_uint8_array, &data, &length)) return false;
-  bytes = {static_cast<std::uint8_t*>(data), length};
-  return true;
-}
-
-bool read_words(napi_env env, napi_value value, Words& words) {
-  void* data = nullptr;
-  std::size_t length = 0;
-  if (!read_typed_array(env, value, napi_int32_array, &data, &length)) return false;
-  words = {static_cast<std::int32_t*>(data), length};
-  return true;
 }
 
 napi_value number(napi_env env, std::int32_t value) {

@@ -11,11 +11,15 @@
 
 namespace hotsocket {
 
+class EngineHost;
+
 struct Instance : MallocAllocated {
   // Null until JavaScript has asked for zlib: only it knows whether this runtime's may be called.
   const ZlibApi* zlib = nullptr;
   // Where inflaters and deflaters write; they run one after the other, so one is enough.
   ByteBuffer scratch;
+  // Null until the engine is opened; it belongs to the event loop, which deletes it.
+  EngineHost* engine = nullptr;
 };
 
 // Makes the instance data of `env`. False if a JavaScript exception is pending.

@@ -1,0 +1,171 @@
+#include "engine-binding.h"
+
+#include <fcntl.h>
+
+#include <memory>
+
+#include "../engine/engine.h"
+#include "../kernels/malloc-allocated.h"
+#include "arguments.h"
+#include "engine-host.h"
+#include "instance.h"
+
+namespace hotsocket {
+namespace {
+
+// A table must have room for a row of every event of a turn, and more.
+constexpr std::size_t MIN_TABLE_ROWS = 4 * Poller::MAX_READY;
+
+napi_value number(napi_env env, double value) {
+  napi_value result = nullptr;
+  napi_create_double(env, value, &result);
+  return result;
+}
+
+EngineHost* host_of(napi_env env) {
+  EngineHost* host = instance_of(env).engine;
+  if (host == nullptr) napi_throw_error(env, nullptr, "the engine is not open");
+  return host;
+}
+
+// engineOpen(onbatch, table, arena, sendArena, records, stuck): begins. Returns whether the runtime has what it needs.
+napi_value open(napi_env env, napi_callback_info info) {
+  napi_value arguments[6];
+  napi_valuetype type = napi_undefined;
+  HostMemory memory;
+  std::span<std::uint8_t> arena;
+  if (!read_arguments(env, info, arguments)) return nullptr;
+  if (instance_of(env).engine != nullptr) return throw_type_error(env, "the engine is open already");
+  if (napi_typeof(env, arguments[0], &type) != napi_ok || type != napi_function) {
+    return throw_type_error(env, "onbatch must be a function");
+  }
+  if (!read_words(env, arguments[1], memory.table) || !read_bytes(env, arguments[2], arena) ||
+      !read_bytes(env, arguments[3], memory.send_arena) || !read_words(env, arguments[4], memory.records) ||
+      !read_words(env, arguments[5], memory.stuck)) {
+    return throw_type_error(env, "table, records and stuck must be Int32Arrays, arena and sendArena Uint8Arrays");
+  }
+  const std::size_t record_count = memory.records.size() / Engine::RECORD_WORDS;
+  if (memory.table.size() < MIN_TABLE_ROWS * layout::ROW_WORDS ||
+      memory.stuck.size() < record_count * Engine::STUCK_WORDS) {
+    return throw_type_error(env, "table or stuck is too short");
+  }
+  // The arrays whose memory is used directly are held together by one object.
+  napi_value kept = nullptr;
+  if (napi_create_array(env, &kept) != napi_ok) return nullptr;
+  for (const int index : {1, 3, 4, 5}) napi_set_element(env, kept, static_cast<std::uint32_t>(index), arguments[index]);
+  const UvApi* uv = find_uv_api();
+  bool is_open = false;
+  if (uv != nullptr) {
+    auto host = std::make_unique<EngineHost>(env, *uv, memory);
+    is_open = host != nullptr && host->open(arguments[0], arguments[2], kept);
+    if (is_open) instance_of(env).engine = host.release();
+  }
+  napi_value result = nullptr;
+  napi_get_boolean(env, is_open, &result);
+  return result;
+}
+
+// engineAdopt(descriptor, head): takes a duplicate of a connected socket over. Returns its slot, or -1 on refusal.
+napi_value adopt(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  std::int32_t descriptor = -1;
+  std::span<std::uint8_t> head;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments)) return nullptr;
+  if (napi_get_value_int32(env, arguments[0], &descriptor) != napi_ok || descriptor < 0) {
+    return throw_type_error(env, "descriptor must be a number that is not negative");
+  }
+  if (!read_bytes(env, arguments[1], head)) return throw_type_error(env, "head must be a Uint8Array");
+  Descriptor own(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  const std::int32_t slot = own.is_open() ? host->engine().adopt(std::move(own), head) : -1;
+  host->update_ref();
+  return number(env, slot);
+}
+
+// engineGeneration(slot): the generation that the other functions and the rows tell a slot's connection by.
+napi_value generation(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  std::int32_t slot = -1;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments)) return nullptr;
+  if (napi_get_value_int32(env, arguments[0], &slot) != napi_ok || !host->engine().has_slot(slot)) {
+    return throw_type_error(env, "slot must be one that engineAdopt returned");
+  }
+  return number(env, host->engine().generation(slot));
+}
+
+// engineSend(recordCount): sends records. Returns how many slots are listed in `stuck`.
+napi_value send(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  std::uint32_t count = 0;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments)) return nullptr;
+  const HostMemory& memory = host->memory();
+  if (napi_get_value_uint32(env, arguments[0], &count) != napi_ok ||
+      count > memory.records.size() / Engine::RECORD_WORDS) {
+    return throw_type_error(env, "recordCount must be a number within the records");
+  }
+  const auto records = memory.records.first(count * Engine::RECORD_WORDS);
+  return number(env, static_cast<double>(host->engine().send(records, memory.send_arena, memory.stuck)));
+}
+
+// The slot and generation that most functions begin with.
+struct Target {
+  std::int32_t slot = -1;
+  std::int32_t generation = -1;
+};
+
+bool read_target(napi_env env, const napi_value* arguments, Target& target) {
+  if (napi_get_value_int32(env, arguments[0], &target.slot) == napi_ok &&
+      napi_get_value_int32(env, arguments[1], &target.generation) == napi_ok) {
+    return true;
+  }
+  napi_throw_type_error(env, nullptr, "slot and generation must be numbers");
+  return false;
+}
+
+// engineSendLong(slot, generation, bytes): sends a long piece. Returns how many bytes wait.
+napi_value send_long(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  Target target;
+  std::span<std::uint8_t> bytes;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  if (!read_bytes(env, arguments[2], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
+  return number(env, static_cast<double>(host->engine().send_long(target.slot, target.generation, bytes)));
+}
+
+// enginePause, engineResume, engineEnd, engineClose(slot, generation).
+template <void (Engine::*METHOD)(std::int32_t, std::int32_t)>
+napi_value call_engine(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  Target target;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  (host->engine().*METHOD)(target.slot, target.generation);
+  host->update_ref();
+  return nullptr;
+}
+
+}  // namespace
+
+void define_engine(napi_env env, napi_value exports) {
+  const auto function = [](const char* name, napi_callback callback) {
+    return napi_property_descriptor{name,    nullptr, callback,     nullptr, nullptr,
+                                    nullptr, napi_enumerable, nullptr};
+  };
+  const napi_property_descriptor functions[] = {
+      function("engineOpen", open),
+      function("engineAdopt", adopt),
+      function("engineGeneration", generation),
+      function("engineSend", send),
+      function("engineSendLong", send_long),
+      function("enginePause", call_engine<&Engine::pause>),
+      function("engineResume", call_engine<&Engine::resume>),
+      function("engineEnd", call_engine<&Engine::end>),
+      function("engineClose", call_engine<&Engine::close>),
+  };
+  napi_define_properties(env, exports, std::size(functions), functions);
+}
+
+}  // namespace hotsocket

@@ -1,0 +1,67 @@
+// Owns the life of an engine inside one environment (thread): its place in the event loop, its calls into JavaScript,
+// its end. Must not know sockets. Nothing here throws; a failed call into JavaScript means that the environment ends.
+#pragma once
+
+#include <node_api.h>
+#include <uv.h>
+
+#include <cstdint>
+#include <span>
+
+#include "../engine/engine.h"
+#include "../kernels/malloc-allocated.h"
+#include "uv-api.h"
+
+namespace hotsocket {
+
+// What JavaScript gives once and shares with the engine from there on.
+struct HostMemory {
+  std::span<std::int32_t> table;
+  std::span<std::uint8_t> send_arena;
+  std::span<std::int32_t> records;
+  std::span<std::int32_t> stuck;
+};
+
+class EngineHost : public BatchHandler, public MallocAllocated {
+ public:
+  EngineHost(napi_env env, const UvApi& uv, const HostMemory& memory) : env_(env), uv_(uv), memory_(memory) {}
+
+  // Enters the event loop. `onbatch` is called with a row count for each batch and returns the arena for the next one,
+  // or undefined for the same. `kept` holds what `memory` points to. False: nothing was begun, and the host is to be deleted.
+  bool open(napi_value onbatch, napi_value arena, napi_value kept);
+
+  // Leaves the event loop and closes all sockets. The host deletes itself when the loop has let go of it.
+  void close();
+
+  Engine& engine() { return engine_; }
+  const HostMemory& memory() const { return memory_; }
+
+  // Whether open sockets keep the process alive is a matter of their number: to be called when that changes.
+  void update_ref();
+
+  bool deliver(std::size_t row_count, EngineMemory& memory) override;
+
+ private:
+  static void on_poll(uv_poll_t* poll, int status, int events);
+  static void on_closed(uv_handle_t* handle);
+  static void on_cleanup(napi_async_cleanup_hook_handle hook, void* data);
+
+  void turn();
+  bool fetch_arena(EngineMemory& memory);
+  void replace_arena(napi_value arena);
+
+  napi_env env_;
+  const UvApi& uv_;
+  HostMemory memory_;
+  Engine engine_;
+  uv_poll_t poll_{};
+  napi_ref onbatch_ = nullptr;
+  napi_ref arena_ = nullptr;
+  napi_ref kept_ = nullptr;
+  napi_async_context context_ = nullptr;
+  napi_async_cleanup_hook_handle hook_ = nullptr;
+  bool is_dead_ = false;
+  bool is_referenced_ = true;
+};
+
+}  // namespace hotsocket

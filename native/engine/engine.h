@@ -1,0 +1,129 @@
+// Owns all sockets of one thread: reads them in batches into rows of the segment table, writes what is to be sent, and
+// keeps what a socket does not take. Must know neither Node-API nor any rule of WebSocket. See src/transport/engine.ts.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "../generated/layout.h"
+#include "descriptor.h"
+#include "outgoing.h"
+#include "poller.h"
+
+namespace hotsocket {
+
+// Memory that JavaScript owns, fetched anew after every entry into JavaScript.
+struct EngineMemory {
+  std::span<std::int32_t> table;
+  std::span<std::uint8_t> arena;
+};
+
+// Who takes batches of rows.
+class BatchHandler {
+ public:
+  virtual ~BatchHandler() = default;
+  // Hands `row_count` rows to JavaScript, which may call any method of the engine but `turn`. `memory` is replaced.
+  // Returns false if the environment is ending: no further call may be made.
+  virtual bool deliver(std::size_t row_count, EngineMemory& memory) = 0;
+};
+
+class Engine {
+ public:
+  // Words of one record given to `send`: slot, generation, offset and length in its arena.
+  static constexpr std::size_t RECORD_WORDS = 4;
+  // Words of one entry that `send` makes: slot, low and high word of the bytes that wait.
+  static constexpr std::size_t STUCK_WORDS = 3;
+
+  Engine() = default;
+
+  bool is_open() const { return poller_.is_open(); }
+  int poll_descriptor() const { return poller_.number(); }
+  std::size_t socket_count() const { return socket_count_; }
+
+  // Takes a connected socket over, paused. `head`: bytes that somebody has read of it already; they come first. Returns
+  // its slot, or -1 with errno set; the descriptor is closed then.
+  std::int32_t adopt(Descriptor descriptor, std::span<const std::uint8_t> head);
+
+  // The generation of a slot: rows with another one are of an earlier connection.
+  std::int32_t generation(std::int32_t slot) const { return slots_[static_cast<std::size_t>(slot)].generation; }
+
+  // Whether there was ever a slot of that number.
+  bool has_slot(std::int32_t slot) const { return slot >= 0 && static_cast<std::size_t>(slot) < slots_.size(); }
+
+  // Whether `slot` has that generation and is open. Every method below does nothing for another.
+  bool is_live(std::int32_t slot, std::int32_t generation) const;
+
+  // One turn of the loop: polls, writes what waits, reads what came, within a budget. Returns false if the environment
+  // is ending.
+  bool turn(EngineMemory memory, BatchHandler& handler);
+
+  // Sends the bytes of `records`, RECORD_WORDS each, which point into `arena`. Slots that could not take all of
+  // theirs are listed in `stuck`, STUCK_WORDS each. Returns how many those are. `stuck` must have room for as many slots
+  // as there are records.
+  std::size_t send(std::span<const std::int32_t> records, std::span<const std::uint8_t> arena,
+                   std::span<std::int32_t> stuck);
+
+  // Sends one long piece, behind all that was given to `send` for that slot. Returns the bytes that wait now.
+  std::uint64_t send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> bytes);
+
+  void pause(std::int32_t slot, std::int32_t generation);
+  void resume(std::int32_t slot, std::int32_t generation);
+  // Ends the sending side when all that waits is sent.
+  void end(std::int32_t slot, std::int32_t generation);
+  // Closes the socket at once.
+  void close(std::int32_t slot, std::int32_t generation);
+  void close_all();
+
+ private:
+  struct Slot {
+    Descriptor descriptor;
+    std::int32_t generation = 0;
+    bool is_readable = false;     // an edge was seen and the socket has not been drained since
+    bool is_hanging_up = false;   // it must be read until its end shows
+    bool is_paused = false;
+    bool is_listed = false;       // in readable_
+    bool is_ending = false;       // the sending side ends when nothing waits
+    std::int32_t error = 0;       // errno of a failed write, to be reported
+    std::unique_ptr<Outgoing> outgoing;  // null while nothing waits
+    std::unique_ptr<Outgoing> head;      // bytes read before the socket came here; null when they are through
+    std::array<std::int32_t, layout::SCAN_STATE_WORDS> scan{};
+  };
+
+  Slot& at(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)]; }
+  void list(std::int32_t slot);
+  void poll(EngineMemory& memory);
+  void write_waiting(std::int32_t slot, EngineMemory& memory);
+  bool read_listed(EngineMemory& memory, BatchHandler& handler);
+  bool read_slot(std::int32_t slot, EngineMemory& memory, BatchHandler& handler);
+  bool read_head(std::int32_t slot, std::span<std::uint8_t> room, EngineMemory& memory, BatchHandler& handler);
+  bool scan_chunk(std::int32_t slot, std::size_t size, EngineMemory& memory, BatchHandler& handler);
+  bool deliver(EngineMemory& memory, BatchHandler& handler);
+  void add_row(std::int32_t slot, int kind, std::uint64_t value, EngineMemory& memory);
+  std::size_t rows_left(const EngineMemory& memory) const;
+  std::size_t waiting_bytes(const Slot& slot) const { return slot.outgoing == nullptr ? 0 : slot.outgoing->size(); }
+  void send_parts(std::int32_t slot, std::span<iovec> parts);
+  void shut_down_if_done(Slot& slot);
+  void fail(std::int32_t slot, int error);
+
+  Poller poller_;
+  std::deque<Slot> slots_;  // a deque: references stay valid when it grows
+  std::vector<std::int32_t> free_;
+  std::deque<std::int32_t> readable_;
+  std::vector<std::int32_t> failed_;
+  std::size_t socket_count_ = 0;
+  std::size_t row_count_ = 0;
+  std::size_t arena_used_ = 0;
+  std::size_t budget_ = 0;
+  // Scratch of `send`.
+  std::vector<std::int32_t> next_record_;  // for each record the next one of the same slot, or -1
+  std::vector<std::int32_t> last_record_;  // for each slot its last record, or -1
+  std::vector<std::int32_t> first_records_;
+  std::vector<iovec> parts_;
+};
+
+}  // namespace hotsocket
