@@ -9,20 +9,19 @@ const tiered = [
 
 const shared = { testTimeout: 20_000, hookTimeout: 20_000 }
 
+/** The tiered tests on a tier that needs the addon. */
+function onTier(tier: 'engine' | 'native') {
+  const setupFiles = ['test/support/tier-or-skip.ts']
+  return { test: { ...shared, name: tier, include: tiered, env: { HOTSOCKET_TIER: tier }, setupFiles } }
+}
+
 export default defineConfig({
   test: {
     globalSetup: 'test/global-setup.ts',
     projects: [
       { test: { ...shared, name: 'unit', include: ['test/**/*.test.ts'], exclude: tiered } },
-      {
-        test: {
-          ...shared,
-          name: 'native',
-          include: tiered,
-          env: { HOTSOCKET_TIER: 'native' },
-          setupFiles: ['test/support/native-or-skip.ts']
-        }
-      },
+      onTier('engine'),
+      onTier('native'),
       { test: { ...shared, name: 'js', include: tiered, env: { HOTSOCKET_TIER: 'js' } } }
     ]
   }

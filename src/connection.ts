@@ -10,7 +10,7 @@ import { checkFragmentSize } from './core/frame.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import { type Message, type Sendable, toMessage } from './core/message.js'
 import { Protocol, type ProtocolHandler } from './core/protocol.js'
-import type { Transport, TransportHandler } from './transport/transport.js'
+import type { RowHandler, Transport } from './transport/transport.js'
 
 /** Why reading is stopped; bits of one field. */
 const Pause = { USER: 1, PRESSURE: 2 } as const
@@ -24,7 +24,7 @@ type Life = 'alive' | 'asked' | 'asked-behind'
 const NO_BYTES = new Uint8Array(0)
 
 /** One open connection: what handlers get as `client`. `T` is the type of `data`. */
-export class Connection<T = undefined> implements ProtocolHandler, TransportHandler {
+export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
   /** Whatever the application keeps with this connection; set by `onhandshake`, free to change. */
   data: T
   /** The subprotocol agreed on, or null. */
@@ -49,7 +49,7 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
   /** Made by an endpoint, which then calls `open`. `openTransport` makes the transport with its handler. */
   constructor(
     settings: ConnectionSettings<T>,
-    openTransport: (handler: TransportHandler) => Transport,
+    openTransport: (handler: RowHandler) => Transport,
     data: T,
     protocol: string | null,
     extensions: readonly NegotiatedExtension[]
@@ -217,6 +217,14 @@ export class Connection<T = undefined> implements ProtocolHandler, TransportHand
     this.#life = 'alive'
     this.#protocol.receiveBytes(bytes)
     this.#flush()
+  }
+
+  /** @internal */
+  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean {
+    this.#life = 'alive'
+    const isKept = this.#protocol.receiveRows(table, from, to, chunk)
+    this.#flush()
+    return isKept
   }
 
   /** @internal What a pause holds back arrived before the end, and is told before it. */

@@ -1,5 +1,6 @@
 // Owns the making of connections out of their parts, and what all connections of one endpoint share: settings, time
 // limits, the set of open ones. Must not know handshakes or policies.
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Timeouts } from './clock.js'
 import { Connection } from './connection.js'
@@ -9,9 +10,12 @@ import type { NegotiatedExtension } from './core/extension.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import type { Limits } from './core/limits.js'
 import type { Role } from './core/receiver.js'
-import { environment } from './kernels/index.js'
+import { engineBinding, environment } from './kernels/index.js'
 import type { Logger } from './log.js'
+import { EngineLoop } from './transport/engine.js'
 import { StreamTransport } from './transport/stream.js'
+import { takeOver } from './transport/take-over.js'
+import type { RowHandler, Transport } from './transport/transport.js'
 
 /** What an endpoint is made of. */
 export interface EndpointOptions<T> {
@@ -35,6 +39,8 @@ export interface Opened<T> {
   readonly protocol: string | null
   readonly extensions: readonly NegotiatedExtension[]
   readonly request: HandshakeRequest | null
+  /** The answer to the handshake, which is sent first; a client has none. */
+  readonly response?: Uint8Array
   /** Bytes that came behind the handshake. */
   readonly head: Uint8Array
 }
@@ -71,14 +77,22 @@ export class Endpoint<T> {
 
   /** Makes a connection of a stream whose handshake is done; the stream belongs to it from here on. */
   adopt(stream: Duplex, opened: Opened<T>): Connection<T> {
+    const { open, head } = chooseCarrier(stream, opened.head)
     const connection = new Connection<T>(
       this.#settings,
-      (handler) => new StreamTransport(stream, handler),
+      (handler) => {
+        const transport = open(handler)
+        if (opened.response !== undefined) {
+          transport.queue.append(opened.response)
+          transport.schedule()
+        }
+        return transport
+      },
       opened.data,
       opened.protocol,
       opened.extensions
     )
-    connection.open(opened.request, opened.head, this.#keepRequest)
+    connection.open(opened.request, head, this.#keepRequest)
     return connection
   }
 
@@ -87,3 +101,33 @@ export class Endpoint<T> {
     return Promise.all([...this.connections].map((connection) => connection.close(code, reason)))
   }
 }
+
+/** How a connection's bytes will be carried. */
+interface Carrier {
+  open(handler: RowHandler): Transport
+  /** What the connection itself must take of the bytes that came behind the handshake. */
+  readonly head: Uint8Array
+}
+
+/** This thread's engine; null where there is none, undefined before the first connection. */
+let engineLoop: EngineLoop | null | undefined
+
+/** Chooses the engine for plain sockets where there is one, and the stream for everything else. */
+function chooseCarrier(stream: Duplex, head: Uint8Array): Carrier {
+  if (engineLoop === undefined) engineLoop = engineBinding === null ? null : EngineLoop.open(engineBinding)
+  const loop = engineLoop
+  const taken = loop === null ? null : takeOver(stream)
+  if (loop === null || taken === null)
+    return { open: (handler) => new StreamTransport(stream, handler), head }
+  // The engine's scanner sees all bytes in their order, so that no frame is split between two scanners.
+  const bytes = Buffer.concat([head, ...taken.head])
+  const slot = loop.take(taken.descriptor, bytes)
+  // Where the kernel refuses another descriptor the stream goes on.
+  if (slot === null) return { open: (handler) => new StreamTransport(stream, handler), head: bytes }
+  const { remoteAddress, remotePort } = stream as Socket
+  const peer = { address: remoteAddress ?? null, port: remotePort ?? null }
+  stream.destroy()
+  return { open: (handler) => loop.open(slot, peer, handler), head: NO_BYTES }
+}
+
+const NO_BYTES = new Uint8Array(0)

@@ -19,7 +19,7 @@ const NEEDED = [
   ...['native/binding/addon.cc', 'native/generated/layout.h', 'native/kernels/inflater.cc']
 ]
 const ALLOWED =
-  /^(dist\/.+\.(js|d\.ts)|native\/(binding|generated|kernels)\/.+\.(cc|h)|prebuilds\/.+\.node|docs\/.+|LICENSE|[A-Z]+\.md|package\.json|binding\.gyp|native\/install\.mjs)$/
+  /^(dist\/.+\.(js|d\.ts|css|html|txt)|native\/(binding|engine|generated|kernels)\/.+\.(cc|h)|prebuilds\/.+\.node|docs\/.+|LICENSE|[A-Z]+\.md|package\.json|binding\.gyp|native\/install\.mjs)$/
 
 let folder: string
 beforeAll(() => {

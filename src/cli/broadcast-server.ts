@@ -32,7 +32,7 @@ export interface User extends UserData {
 
 /** Figures about a broadcast server at one moment. */
 export interface BroadcastStatus {
-  readonly tier: 'native' | 'js'
+  readonly tier: AsyncServer['tier']
   readonly isEcho: boolean
   readonly clientCount: number
   /** Messages that arrived, ever. */

@@ -1,5 +1,7 @@
 // Owns the choice between native and JavaScript kernels, made once, when this module loads.
 // Must not know what the kernels are used for.
+
+import type { EngineBinding } from '../core/engine-binding.js'
 import { WebSocketError } from '../core/errors.js'
 import type { Kernels } from '../core/kernels.js'
 import { createEnvironment } from './environment.js'
@@ -16,51 +18,71 @@ export { jsKernels }
 const REMEDY =
   'To build it: npm rebuild hotsocket (in a clone: npm run install), with a C++20 compiler, make and Python 3 installed. To choose JavaScript: HOTSOCKET_TIER=js.'
 
-/** What runs the loops over bytes: the addon, or JavaScript. */
-export type Tier = Kernels['name']
+/** What carries the bytes: an epoll loop in the addon, streams with kernels of the addon, or streams with JavaScript. */
+export type Tier = 'engine' | 'native' | 'js'
+
+/** What a process works with. */
+interface Choice {
+  readonly tier: Tier
+  readonly kernels: Kernels
+  /** The addon's engine; null unless the tier is 'engine'. */
+  readonly engine: EngineBinding | null
+}
+
+const JS_CHOICE: Choice = { tier: 'js', kernels: jsKernels, engine: null }
+const choice = choose(process.env.HOTSOCKET_TIER)
 
 /**
  * The kernels that this process uses: native ones where the addon loads and gives the known answers, else their
  * JavaScript twins with one warning (code HOTSOCKET_JS_TIER). The environment variable HOTSOCKET_TIER forces
- * `native` or `js`; importing fails with a `WebSocketError` ("tier-unavailable") if that cannot be.
+ * `engine`, `native` or `js`; importing fails with a `WebSocketError` ("tier-unavailable") if that cannot be.
  */
-export const kernels: Kernels = chooseKernels(process.env.HOTSOCKET_TIER)
+export const kernels: Kernels = choice.kernels
 
-/** Which kernels they are. */
-export const tier: Tier = kernels.name
+/** Which tier was chosen. */
+export const tier: Tier = choice.tier
+
+/** The addon's engine; null unless the tier is 'engine'. */
+export const engineBinding: EngineBinding | null = choice.engine
 
 /** What the core needs from Node.js, on top of these kernels. */
 export const environment = createEnvironment(kernels)
 
-function chooseKernels(wanted: string | undefined): Kernels {
+function choose(wanted: string | undefined): Choice {
   switch (wanted) {
     case undefined:
     case '':
-      return nativeOrJs()
-    case 'native':
-      return nativeOnly()
-    case 'js':
-      return jsKernels
+      return bestChoice()
     case 'engine':
-      throw unavailable('"engine" is not part of this version; set it to "native" or "js", or unset it')
+      return engineOnly()
+    case 'native':
+      return { ...nativeOnly(), tier: 'native', engine: null }
+    case 'js':
+      return JS_CHOICE
     default:
-      throw unavailable(`"${wanted}" is none; set it to "native" or "js", or unset it`)
+      throw unavailable(`"${wanted}" is none; set it to "engine", "native" or "js", or unset it`)
   }
 }
 
-function nativeOrJs(): Kernels {
+function bestChoice(): Choice {
   const load = loadNativeKernels()
-  if (load.status === 'loaded') return load.kernels
+  if (load.status === 'loaded') return { ...load, tier: load.engine === null ? 'native' : 'engine' }
   process.emitWarning(`${load.reason}; JavaScript is used, which is slower. ${REMEDY}`, {
     type: 'HotsocketWarning',
     code: 'HOTSOCKET_JS_TIER'
   })
-  return jsKernels
+  return JS_CHOICE
 }
 
-function nativeOnly(): Kernels {
+function engineOnly(): Choice {
+  const { kernels, engine } = nativeOnly()
+  if (engine !== null) return { tier: 'engine', kernels, engine }
+  throw unavailable('"engine" is for Linux and Node.js; set it to "native" or "js", or unset it')
+}
+
+function nativeOnly(): { kernels: Kernels; engine: EngineBinding | null } {
   const load = loadNativeKernels()
-  if (load.status === 'loaded') return load.kernels
+  if (load.status === 'loaded') return load
   throw unavailable(`"native": ${load.reason}. ${REMEDY}`, load.cause)
 }
 

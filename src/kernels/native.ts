@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { EngineBinding } from '../core/engine-binding.js'
 import type { Deflater, Inflater, Kernels } from '../core/kernels.js'
 import { ROW_WORDS, Row, RowFlag, RowKind, SCAN_STATE_WORDS, ScanState } from '../core/layout.js'
 import { jsKernels } from './js/index.js'
@@ -16,10 +17,10 @@ import {
 } from './thresholds.js'
 
 /** The number that native/binding/addon.cc exports for the interface below. */
-const INTERFACE_VERSION = 1
+const INTERFACE_VERSION = 2
 
 /** The addon as it is: no shortcuts, no defaults. */
-export interface Addon extends Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'> {
+export interface Addon extends Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'>, Partial<EngineBinding> {
   readonly interfaceVersion: number
   /** As `mask(bytes, bytes, 0, maskingKey, 0)`, in about half the time for a short piece: arguments are the cost. */
   maskInPlace(bytes: Uint8Array, maskingKey: number): void
@@ -41,7 +42,9 @@ export interface LoadProblem {
 export type AddonLoad = { readonly status: 'loaded'; readonly addon: Addon } | LoadProblem
 
 /** The native kernels, or why there are none. */
-export type NativeLoad = { readonly status: 'loaded'; readonly kernels: Kernels } | LoadProblem
+export type NativeLoad =
+  | { readonly status: 'loaded'; readonly kernels: Kernels; readonly engine: EngineBinding | null }
+  | LoadProblem
 
 /** Loads the addon and proves that it gives the known answers. Never throws for an addon that is missing or broken. */
 export function loadAddon(): AddonLoad {
@@ -67,7 +70,14 @@ export function loadAddon(): AddonLoad {
 /** Loads the addon and makes kernels of it. Never throws for an addon that is missing or broken. */
 export function loadNativeKernels(): NativeLoad {
   const load = loadAddon()
-  return load.status === 'loaded' ? { status: 'loaded', kernels: makeKernels(load.addon) } : load
+  if (load.status !== 'loaded') return load
+  return { status: 'loaded', kernels: makeKernels(load.addon), engine: engineOf(load.addon) }
+}
+
+/** The engine is for Linux, and for runtimes whose event loop is libuv's: on Bun and Deno using that ends the process. */
+function engineOf(addon: Addon): EngineBinding | null {
+  const isNode = process.versions.bun === undefined && process.versions.deno === undefined
+  return isNode && addon.engineOpen !== undefined ? (addon as unknown as EngineBinding) : null
 }
 
 /** The package's own folder, from src/kernels and from dist/kernels alike. */

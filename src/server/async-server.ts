@@ -7,7 +7,7 @@ import { WebSocketError } from '../core/errors.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
 import { describe, type Message } from '../core/message.js'
 import { Endpoint } from '../endpoint.js'
-import { tier } from '../kernels/index.js'
+import { type Tier, tier } from '../kernels/index.js'
 import { createLogger, type Logger } from '../log.js'
 import { FrontDoor } from './front-door.js'
 import { HANDLER_NAMES, type ServerHandlers } from './handlers.js'
@@ -91,7 +91,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   }
 
   /** Which implementation carries the bytes: 'native' (kernels in C++) or 'js'. */
-  get tier(): 'native' | 'js' {
+  get tier(): Tier {
     return tier
   }
 

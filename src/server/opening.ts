@@ -232,13 +232,13 @@ export class Opening<T> {
       closeExtensions(negotiated)
       throw error
     }
-    this.#stream.write(response)
     this.#end()
     endpoint.adopt(this.#stream, {
       data: acceptance.data as T,
       protocol: chosen,
       extensions: negotiated,
       request,
+      response,
       head: rest
     })
   }

@@ -66,7 +66,7 @@ describe('two tabs', () => {
         Clients: '2',
         'Messages per second': '0',
         'Bytes queued': '0',
-        Tier: expect.stringMatching(/^(native|js)$/)
+        Tier: expect.stringMatching(/^(engine|native|js)$/)
       })
     const users = one.page.getByRole('region', { name: 'Connected' }).getByRole('listitem')
     expect(await users.allTextContents()).toEqual([

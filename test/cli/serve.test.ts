@@ -26,7 +26,7 @@ describe('the greeting', () => {
     expect(Number(port)).toBeGreaterThan(0)
     expect(served.cli.stdout).toMatch(
       new RegExp(
-        `^hotsocket \\S+: each message goes to all clients\\.\n  page       http://127\\.0\\.0\\.1:${port}/\n  WebSocket  ws://127\\.0\\.0\\.1:${port}/\n  tier       (native|js)\nCtrl-C stops it\\.\n$`
+        `^hotsocket \\S+: each message goes to all clients\\.\n  page       http://127\\.0\\.0\\.1:${port}/\n  WebSocket  ws://127\\.0\\.0\\.1:${port}/\n  tier       (engine|native|js)\nCtrl-C stops it\\.\n$`
       )
     )
     expect((await fetch(served.pageUrl)).status).toBe(200)

@@ -29,10 +29,16 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('HOTSOCKET_TIER', () => {
   it.skipIf(loadAddon().status !== 'loaded')(
-    'unset or native: native, where the addon loads (else skipped)',
+    'unset: the best there is; native: that; where the addon loads (else skipped)',
     () => {
-      for (const env of [{}, { HOTSOCKET_TIER: '' }, { HOTSOCKET_TIER: 'native' }]) {
-        expect(runModule(PRINT_TIER, { env })).toEqual({ status: 0, stdout: 'native native\n', stderr: '' })
+      const best = process.platform === 'linux' ? 'engine' : 'native'
+      for (const [wanted, tier] of [
+        [undefined, best],
+        ['', best],
+        ['native', 'native']
+      ]) {
+        const env = wanted === undefined ? {} : { HOTSOCKET_TIER: wanted }
+        expect(runModule(PRINT_TIER, { env })).toEqual({ status: 0, stdout: `${tier} native\n`, stderr: '' })
       }
     }
   )
@@ -43,8 +49,8 @@ describe('HOTSOCKET_TIER', () => {
   })
 
   it.each([
-    ['engine', '"engine" is not part of this version; set it to "native" or "js", or unset it'],
-    ['quick', '"quick" is none; set it to "native" or "js", or unset it']
+    ['quick', '"quick" is none; set it to "engine", "native" or "js", or unset it'],
+    ['Engine', '"Engine" is none; set it to "engine", "native" or "js", or unset it']
   ])('%s: an error that says what to do', (tier, detail) => {
     expect(runModule(PRINT_ERROR, { env: { HOTSOCKET_TIER: tier } })).toEqual({
       status: 0,
@@ -94,7 +100,7 @@ describe('an addon that cannot be used', () => {
     const path = join(folder, 'foreign', 'build', 'Release', 'hotsocket.node')
     copyFileSync(bufferutil, path)
     expect(warningOf(prebuild('foreign'))).toBe(
-      `the addon ${path} does not work: its interface is undefined, expected is 1; rebuild it${remedy}`
+      `the addon ${path} does not work: its interface is undefined, expected is 2; rebuild it${remedy}`
     )
   })
 
@@ -103,7 +109,7 @@ describe('an addon that cannot be used', () => {
     const fake = `
       import { createRequire } from 'node:module'
       createRequire('file:///').extensions['.node'] = (module) => {
-        module.exports = { interfaceVersion: 1, mask() {} }
+        module.exports = { interfaceVersion: 2, mask() {} }
       }`
     expect(warningOf(prebuild('wrong'), fake)).toBe(
       `the addon ${path} does not work: mask answers 0,0,0,0,0, expected is 127,159,77,81,88${remedy}`

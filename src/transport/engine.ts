@@ -1,0 +1,395 @@
+// Owns the transport over the addon's epoll engine: one call from C++ delivers what all ready sockets had to say, one call
+// back sends what all connections answered. Must not know the protocol. The other half is native/engine.
+import { getSystemErrorName } from 'node:util'
+import { type EngineBinding, RECORD_WORDS, STUCK_WORDS } from '../core/engine-binding.js'
+import { WebSocketError } from '../core/errors.js'
+import { ROW_WORDS, Row, RowKind } from '../core/layout.js'
+import type { RowHandler, SendQueue, Transport } from './transport.js'
+
+/** Rows of one batch. */
+const TABLE_ROWS = 8192
+/** Bytes of one batch: fits a second-level cache. */
+const ARENA_BYTES = 256 * 1024
+/** Bytes collected for sending before they are flushed in the middle of a turn. */
+const SEND_ARENA_BYTES = 1024 * 1024
+const MAX_RECORDS = 16 * 1024
+/** Longer pieces are handed to the kernel by themselves, without a copy. */
+const LONG_BYTES = 128 * 1024
+
+/** The peer of a socket, as known before the engine took it over. */
+export interface Peer {
+  readonly address: string | null
+  readonly port: number | null
+}
+
+/** All sockets of one thread. */
+export class EngineLoop {
+  readonly #binding: EngineBinding
+  readonly #table = new Int32Array(TABLE_ROWS * ROW_WORDS)
+  readonly #records = new Int32Array(MAX_RECORDS * RECORD_WORDS)
+  readonly #stuck = new Int32Array(MAX_RECORDS * STUCK_WORDS)
+  readonly #transports: (EngineTransport | null)[] = []
+  #arena: Uint8Array = newArena()
+  #recordCount = 0
+  #used = 0
+  /** Transports with something in this turn's send arena, or something to do after it. */
+  #dirty: EngineTransport[] = []
+  #isScheduled = false
+  /** Where frames are written before they are flushed. */
+  readonly sendArena: Uint8Array = Buffer.allocUnsafeSlow(SEND_ARENA_BYTES)
+
+  private constructor(binding: EngineBinding) {
+    this.#binding = binding
+  }
+
+  /** Makes the loop of this thread. Returns null if the runtime lacks what it needs. */
+  static open(binding: EngineBinding): EngineLoop | null {
+    const loop = new EngineLoop(binding)
+    const { sendArena } = loop
+    const isOpen = binding.engineOpen(
+      loop.#onbatch,
+      loop.#table,
+      loop.#arena,
+      sendArena,
+      loop.#records,
+      loop.#stuck
+    )
+    return isOpen ? loop : null
+  }
+
+  /**
+   * Takes a duplicate of a connected socket over; nothing is read before its transport's `resume`. `head`: bytes that were
+   * read of it already. Returns its slot, or null where the kernel refuses.
+   */
+  take(descriptor: number, head: Uint8Array): number | null {
+    const slot = this.#binding.engineAdopt(descriptor, head)
+    return slot < 0 ? null : slot
+  }
+
+  /** Makes the transport of a slot that was taken. */
+  open(slot: number, peer: Peer, handler: RowHandler): EngineTransport {
+    const generation = this.#binding.engineGeneration(slot)
+    const transport = new EngineTransport(this, this.#binding, slot, generation, peer, handler)
+    this.#transports[slot] = transport
+    return transport
+  }
+
+  /** Makes room in the send arena, flushing what is in it if need be. Returns the offset. */
+  reserve(byteLength: number): number {
+    if (this.#used + byteLength > SEND_ARENA_BYTES || this.#recordCount === MAX_RECORDS) this.flush()
+    return this.#used
+  }
+
+  /** Records the bytes reserved last for a slot. */
+  advance(slot: number, generation: number, byteLength: number): void {
+    const records = this.#records
+    const last = (this.#recordCount - 1) * RECORD_WORDS
+    if (last >= 0 && records[last] === slot && records[last + 2]! + records[last + 3]! === this.#used) {
+      records[last + 3]! += byteLength
+    } else {
+      const at = this.#recordCount++ * RECORD_WORDS
+      records[at] = slot
+      records[at + 1] = generation
+      records[at + 2] = this.#used
+      records[at + 3] = byteLength
+    }
+    this.#used += byteLength
+  }
+
+  /** Has a transport visited after the next flush, which comes at the end of this turn. */
+  schedule(transport: EngineTransport): void {
+    this.#dirty.push(transport)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    queueMicrotask(this.#onmicrotask)
+  }
+
+  /** Sends what is in the send arena. */
+  flush(): void {
+    const count = this.#recordCount
+    if (count === 0) return
+    this.#recordCount = this.#used = 0
+    const stuckCount = this.#binding.engineSend(count)
+    for (let at = 0; at < stuckCount * STUCK_WORDS; at += STUCK_WORDS) {
+      const waiting = join(this.#stuck[at + 1]!, this.#stuck[at + 2]!)
+      this.#transports[this.#stuck[at]!]?.setWaiting(waiting)
+    }
+    for (const transport of this.#dirty) transport.passOn()
+  }
+
+  /** Forgets a slot whose socket is closed. */
+  forget(slot: number): void {
+    this.#transports[slot] = null
+  }
+
+  #onmicrotask = (): void => {
+    this.#isScheduled = false
+    this.flush()
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const transport of dirty) transport.settle()
+  }
+
+  /** One batch. Handlers catch what applications throw; an exception here would end the engine. */
+  #onbatch = (rowCount: number): Uint8Array | undefined => {
+    const table = this.#table
+    let isKept = false
+    for (let row = 0; row < rowCount; ) {
+      const at = row * ROW_WORDS
+      const slot = table[at + Row.SLOT]!
+      const generation = table[at + Row.GENERATION]!
+      const kind = table[at + Row.KIND]! & 0xff
+      let end = row + 1
+      if (kind === RowKind.SEGMENT) end = this.#endOfRun(row, rowCount, slot, generation)
+      const transport = this.#transports[slot]
+      // An earlier row's handler may have closed it.
+      if (transport != null && transport.generation === generation) {
+        if (kind === RowKind.SEGMENT)
+          isKept = transport.handler.handleRows(table, row, end, this.#arena) || isKept
+        else transport.handleEvent(kind, join(table[at + Row.LENGTH_LOW]!, table[at + Row.LENGTH_HIGH]!))
+      }
+      row = end
+    }
+    // Memory that views point into is never written again; a detached arena is of no use either.
+    if (!isKept && this.#arena.byteLength > 0) return undefined
+    this.#arena = newArena()
+    return this.#arena
+  }
+
+  #endOfRun(first: number, rowCount: number, slot: number, generation: number): number {
+    const table = this.#table
+    let row = first + 1
+    for (; row < rowCount; row++) {
+      const at = row * ROW_WORDS
+      if (table[at + Row.SLOT] !== slot || table[at + Row.GENERATION] !== generation) break
+      if ((table[at + Row.KIND]! & 0xff) !== RowKind.SEGMENT) break
+    }
+    return row
+  }
+}
+
+/** Not zeroed, and owned by the collector: it goes when the last view of it does. */
+function newArena(): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(ARENA_BYTES).buffer)
+}
+
+function join(low: number, high: number): number {
+  return (high >>> 0) * 0x1_0000_0000 + (low >>> 0)
+}
+
+/** Messages of one flush that the kernel has not taken whole: sent when so many bytes of the connection are. */
+interface Flight {
+  readonly end: number
+  readonly messageCount: number
+}
+
+/** One socket of the engine. It is its own send queue: the bytes are in the loop's arena, or with the engine. */
+export class EngineTransport implements Transport, SendQueue {
+  readonly generation: number
+  readonly handler: RowHandler
+  readonly #loop: EngineLoop
+  readonly #binding: EngineBinding
+  readonly #slot: number
+  readonly #peer: Peer
+  /** Where `reserve` pointed: the loop's arena, or memory of its own for what does not fit there. */
+  buffer: Uint8Array
+  /** Bytes in the loop's arena. */
+  #turnBytes = 0
+  /** Messages that ended since the last `settle`. */
+  #turnMessages = 0
+  /** Bytes that the engine holds because the socket did not take them. */
+  #waitingBytes = 0
+  /** All bytes given to the engine so far, and how many there were at the last `settle`. */
+  #flushedBytes = 0
+  #settledBytes = 0
+  #flights: Flight[] | null = null
+  #isScheduled = false
+  /** How far the end is: a union of `End`. */
+  #end = 0
+
+  constructor(
+    loop: EngineLoop,
+    binding: EngineBinding,
+    slot: number,
+    generation: number,
+    peer: Peer,
+    handler: RowHandler
+  ) {
+    this.#loop = loop
+    this.#binding = binding
+    this.#slot = slot
+    this.generation = generation
+    this.#peer = peer
+    this.handler = handler
+    this.buffer = loop.sendArena
+  }
+
+  get queue(): SendQueue {
+    return this
+  }
+
+  get remoteAddress(): string | null {
+    return this.#peer.address
+  }
+
+  get remotePort(): number | null {
+    return this.#peer.port
+  }
+
+  get pendingBytes(): number {
+    return this.#turnBytes + this.#waitingBytes
+  }
+
+  get messageCount(): number {
+    const flights = this.#flights ?? []
+    return flights.reduce((sum, flight) => sum + flight.messageCount, this.#turnMessages)
+  }
+
+  get isWriting(): boolean {
+    return this.#waitingBytes > 0
+  }
+
+  get hasQueued(): boolean {
+    return this.#turnBytes > 0
+  }
+
+  reserve(byteLength: number): number {
+    if (byteLength <= LONG_BYTES) {
+      this.buffer = this.#loop.sendArena
+      return this.#loop.reserve(byteLength)
+    }
+    this.buffer = Buffer.allocUnsafeSlow(byteLength)
+    return 0
+  }
+
+  advance(byteLength: number): void {
+    if (this.buffer !== this.#loop.sendArena) return this.#sendLong(this.buffer.subarray(0, byteLength))
+    // Before the bytes are there, so that no flush in between misses them.
+    this.schedule()
+    this.#loop.advance(this.#slot, this.generation, byteLength)
+    this.#turnBytes += byteLength
+  }
+
+  append(bytes: Uint8Array): void {
+    if (bytes.length > LONG_BYTES) return this.#sendLong(bytes)
+    const offset = this.reserve(bytes.length)
+    this.buffer.set(bytes, offset)
+    this.advance(bytes.length)
+  }
+
+  endMessage(): void {
+    this.#turnMessages++
+  }
+
+  clear(): void {
+    this.#turnBytes = this.#turnMessages = this.#waitingBytes = 0
+    this.#flights = null
+  }
+
+  schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#loop.schedule(this)
+  }
+
+  pause(): void {
+    if ((this.#end & End.CLOSED) === 0) this.#binding.enginePause(this.#slot, this.generation)
+  }
+
+  resume(): void {
+    if ((this.#end & End.CLOSED) === 0) this.#binding.engineResume(this.#slot, this.generation)
+  }
+
+  end(): void {
+    this.#end |= End.LOCAL
+    this.schedule()
+  }
+
+  destroy(): void {
+    this.#close(null)
+  }
+
+  /** Takes what the engine says after a flush: so many bytes wait. */
+  setWaiting(byteLength: number): void {
+    this.#waitingBytes = byteLength
+  }
+
+  /** The engine has all bytes of the arena. */
+  passOn(): void {
+    this.#flushedBytes += this.#turnBytes
+    this.#turnBytes = 0
+  }
+
+  /** At the end of a turn: tells what was sent in it, and goes on with the end. */
+  settle(): void {
+    this.#isScheduled = false
+    if ((this.#end & End.CLOSED) !== 0) return
+    const count = this.#turnMessages
+    const hadBytes = this.#flushedBytes > this.#settledBytes
+    this.#turnMessages = 0
+    this.#settledBytes = this.#flushedBytes
+    if (this.#waitingBytes > 0) {
+      this.#flights ??= []
+      this.#flights.push({ end: this.#flushedBytes, messageCount: count })
+    } else if (hadBytes || count > 0) {
+      this.handler.handleProgress(count)
+    }
+    if ((this.#end & (End.LOCAL | End.SHUT | End.CLOSED)) === End.LOCAL && this.#turnBytes === 0) {
+      this.#end |= End.SHUT
+      this.#binding.engineEnd(this.#slot, this.generation)
+    }
+    this.#closeIfOver()
+  }
+
+  /** Takes a row that is no segment. */
+  handleEvent(kind: number, value: number): void {
+    if (kind === RowKind.SENT) this.#progress(value)
+    else if (kind === RowKind.END) this.#receiveEnd()
+    else this.#close(new WebSocketError('transport-error', { detail: errnoName(value) }))
+  }
+
+  #progress(waitingBytes: number): void {
+    this.#waitingBytes = waitingBytes
+    const sent = this.#flushedBytes - waitingBytes
+    let count = 0
+    while (this.#flights !== null && this.#flights.length > 0 && this.#flights[0]!.end <= sent) {
+      count += this.#flights.shift()!.messageCount
+    }
+    if (waitingBytes === 0) this.#flights = null
+    this.handler.handleProgress(count)
+    this.#closeIfOver()
+  }
+
+  #receiveEnd(): void {
+    this.#end |= End.REMOTE
+    this.handler.handleEnd()
+    this.#closeIfOver()
+  }
+
+  #sendLong(bytes: Uint8Array): void {
+    this.schedule()
+    this.#loop.flush()
+    this.#flushedBytes += bytes.length
+    this.#waitingBytes = this.#binding.engineSendLong(this.#slot, this.generation, bytes)
+  }
+
+  #closeIfOver(): void {
+    const isOver = (this.#end & (End.SHUT | End.REMOTE)) === (End.SHUT | End.REMOTE)
+    if (isOver && this.pendingBytes === 0) this.#close(null)
+  }
+
+  #close(cause: WebSocketError | null): void {
+    if ((this.#end & End.CLOSED) !== 0) return
+    this.#end |= End.CLOSED
+    this.#binding.engineClose(this.#slot, this.generation)
+    this.#loop.forget(this.#slot)
+    process.nextTick(() => this.handler.handleClose(cause))
+  }
+}
+
+/** Steps of a socket's end. */
+const End = { LOCAL: 1, SHUT: 2, REMOTE: 4, CLOSED: 8 } as const
+
+function errnoName(errno: number): string {
+  return getSystemErrorName(-errno)
+}

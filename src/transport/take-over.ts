@@ -1,0 +1,37 @@
+// Owns the one place that reaches into a socket of Node.js for its descriptor. Must not know the engine.
+// Node.js has no public way to give a descriptor away; where what is used here is missing, the stream serves.
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+/** A socket that can be taken over. */
+export interface Takeable {
+  readonly descriptor: number
+  /** What Node.js had read of it. */
+  readonly head: readonly Uint8Array[]
+}
+
+interface Handle {
+  readonly fd?: number
+  reading?: boolean
+  readStop?(): void
+}
+
+/**
+ * Stops Node.js from reading a plain TCP or unix socket, and returns what it had read, with the descriptor. Duplicate that
+ * and then destroy the socket: no FIN goes out, since the duplicate is open. Returns null for everything else: TLS, other streams, a
+ * socket with unsent bytes.
+ */
+export function takeOver(stream: Duplex): Takeable | null {
+  if (!(stream instanceof Socket) || 'encrypted' in stream) return null
+  if (stream.destroyed || stream.writableLength > 0 || stream.readableEnded) return null
+  const handle = (stream as unknown as { _handle: Handle | null })._handle
+  if (handle == null || typeof handle.fd !== 'number' || handle.fd < 0 || handle.readStop === undefined)
+    return null
+  // As Node.js itself stops: the stream could begin to read again.
+  handle.reading = false
+  handle.readStop()
+  const head: Uint8Array[] = []
+  for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null)
+    head.push(chunk)
+  return { descriptor: handle.fd, head }
+}
