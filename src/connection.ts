@@ -220,11 +220,10 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
   }
 
   /** @internal */
-  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean {
+  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
     this.#life = 'alive'
-    const isKept = this.#protocol.receiveRows(table, from, to, chunk)
+    this.#protocol.receiveRows(table, from, to, chunk)
     this.#flush()
-    return isKept
   }
 
   /** @internal What a pause holds back arrived before the end, and is told before it. */

@@ -33,31 +33,30 @@ napi_value open(napi_env env, napi_callback_info info) {
   napi_value arguments[6];
   napi_valuetype type = napi_undefined;
   HostMemory memory;
-  std::span<std::uint8_t> arena;
   if (!read_arguments(env, info, arguments)) return nullptr;
   if (instance_of(env).engine != nullptr) return throw_type_error(env, "the engine is open already");
   if (napi_typeof(env, arguments[0], &type) != napi_ok || type != napi_function) {
     return throw_type_error(env, "onbatch must be a function");
   }
-  if (!read_words(env, arguments[1], memory.table) || !read_bytes(env, arguments[2], arena) ||
+  if (!read_words(env, arguments[1], memory.table) || !read_bytes(env, arguments[2], memory.arena) ||
       !read_bytes(env, arguments[3], memory.send_arena) || !read_words(env, arguments[4], memory.records) ||
       !read_words(env, arguments[5], memory.stuck)) {
     return throw_type_error(env, "table, records and stuck must be Int32Arrays, arena and sendArena Uint8Arrays");
   }
   const std::size_t record_count = memory.records.size() / Engine::RECORD_WORDS;
-  if (memory.table.size() < MIN_TABLE_ROWS * layout::ROW_WORDS ||
+  if (memory.table.size() < MIN_TABLE_ROWS * layout::ROW_WORDS || memory.arena.size() < Engine::MIN_ARENA_BYTES ||
       memory.stuck.size() < record_count * Engine::STUCK_WORDS) {
-    return throw_type_error(env, "table or stuck is too short");
+    return throw_type_error(env, "table, arena or stuck is too short");
   }
   // The arrays whose memory is used directly are held together by one object.
   napi_value kept = nullptr;
   if (napi_create_array(env, &kept) != napi_ok) return nullptr;
-  for (const int index : {1, 3, 4, 5}) napi_set_element(env, kept, static_cast<std::uint32_t>(index), arguments[index]);
+  for (const int index : {1, 2, 3, 4, 5}) napi_set_element(env, kept, static_cast<std::uint32_t>(index), arguments[index]);
   const UvApi* uv = find_uv_api();
   bool is_open = false;
   if (uv != nullptr) {
     auto host = std::make_unique<EngineHost>(env, *uv, memory);
-    is_open = host != nullptr && host->open(arguments[0], arguments[2], kept);
+    is_open = host != nullptr && host->open(arguments[0], kept);
     if (is_open) instance_of(env).engine = host.release();
   }
   napi_value result = nullptr;

@@ -6,14 +6,13 @@
 
 namespace hotsocket {
 
-bool EngineHost::open(napi_value onbatch, napi_value arena, napi_value kept) {
+bool EngineHost::open(napi_value onbatch, napi_value kept) {
   uv_loop_t* loop = nullptr;
   napi_value name = nullptr;
   if (!engine_.is_open() || napi_get_uv_event_loop(env_, &loop) != napi_ok ||
       napi_create_string_utf8(env_, "hotsocket", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_async_init(env_, nullptr, name, &context_) != napi_ok ||
       napi_create_reference(env_, onbatch, 1, &onbatch_) != napi_ok ||
-      napi_create_reference(env_, arena, 1, &arena_) != napi_ok ||
       napi_create_reference(env_, kept, 1, &kept_) != napi_ok ||
       uv_.poll_init(loop, &poll_, engine_.poll_descriptor()) != 0) {
     return false;
@@ -49,47 +48,21 @@ void EngineHost::turn() {
   if (is_dead_) return;
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
-  EngineMemory memory{memory_.table, {}};
-  if (fetch_arena(memory)) engine_.turn(memory, *this);
+  engine_.turn({memory_.table, memory_.arena}, *this);
   napi_close_handle_scope(env_, scope);
 }
 
 // Calls JavaScript, which may have ended the environment by the time it returns.
-bool EngineHost::deliver(std::size_t row_count, EngineMemory& memory) {
+bool EngineHost::deliver(std::size_t row_count) {
   napi_handle_scope scope = nullptr;
   if (is_dead_ || napi_open_handle_scope(env_, &scope) != napi_ok) return false;
-  napi_value receiver = nullptr, onbatch = nullptr, count = nullptr, arena = nullptr;
+  napi_value receiver = nullptr, onbatch = nullptr, count = nullptr;
   const bool is_done = napi_get_global(env_, &receiver) == napi_ok &&
                        napi_get_reference_value(env_, onbatch_, &onbatch) == napi_ok &&
                        napi_create_uint32(env_, static_cast<std::uint32_t>(row_count), &count) == napi_ok &&
-                       napi_make_callback(env_, context_, receiver, onbatch, 1, &count, &arena) == napi_ok;
-  if (is_done && !is_dead_) {
-    bool is_arena = false;
-    if (napi_is_typedarray(env_, arena, &is_arena) == napi_ok && is_arena) replace_arena(arena);
-  }
+                       napi_make_callback(env_, context_, receiver, onbatch, 1, &count, nullptr) == napi_ok;
   napi_close_handle_scope(env_, scope);
-  return is_done && !is_dead_ && fetch_arena(memory);
-}
-
-// The arena's memory may have gone elsewhere since the last look: an application can transfer a payload's buffer.
-bool EngineHost::fetch_arena(EngineMemory& memory) {
-  napi_value arena = nullptr;
-  napi_typedarray_type type;
-  std::size_t size = 0;
-  void* data = nullptr;
-  if (napi_get_reference_value(env_, arena_, &arena) != napi_ok ||
-      napi_get_typedarray_info(env_, arena, &type, &size, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_uint8_array) {
-    return false;
-  }
-  memory.arena = {static_cast<std::uint8_t*>(data), data == nullptr ? 0 : size};
-  return true;
-}
-
-void EngineHost::replace_arena(napi_value arena) {
-  napi_delete_reference(env_, arena_);
-  arena_ = nullptr;
-  if (napi_create_reference(env_, arena, 1, &arena_) != napi_ok) is_dead_ = true;
+  return is_done && !is_dead_;
 }
 
 void EngineHost::on_cleanup(napi_async_cleanup_hook_handle, void* data) {

@@ -17,6 +17,7 @@ namespace hotsocket {
 // What JavaScript gives once and shares with the engine from there on.
 struct HostMemory {
   std::span<std::int32_t> table;
+  std::span<std::uint8_t> arena;
   std::span<std::uint8_t> send_arena;
   std::span<std::int32_t> records;
   std::span<std::int32_t> stuck;
@@ -26,9 +27,9 @@ class EngineHost : public BatchHandler, public MallocAllocated {
  public:
   EngineHost(napi_env env, const UvApi& uv, const HostMemory& memory) : env_(env), uv_(uv), memory_(memory) {}
 
-  // Enters the event loop. `onbatch` is called with a row count for each batch and returns the arena for the next one,
-  // or undefined for the same. `kept` holds what `memory` points to. False: nothing was begun, and the host is to be deleted.
-  bool open(napi_value onbatch, napi_value arena, napi_value kept);
+  // Enters the event loop. `onbatch` is called with a row count for each batch. `kept` holds what `memory` points to.
+  // False: nothing was begun, and the host is to be deleted.
+  bool open(napi_value onbatch, napi_value kept);
 
   // Leaves the event loop and closes all sockets. The host deletes itself when the loop has let go of it.
   void close();
@@ -39,7 +40,7 @@ class EngineHost : public BatchHandler, public MallocAllocated {
   // Whether open sockets keep the process alive is a matter of their number: to be called when that changes.
   void update_ref();
 
-  bool deliver(std::size_t row_count, EngineMemory& memory) override;
+  bool deliver(std::size_t row_count) override;
 
  private:
   static void on_poll(uv_poll_t* poll, int status, int events);
@@ -47,8 +48,6 @@ class EngineHost : public BatchHandler, public MallocAllocated {
   static void on_cleanup(napi_async_cleanup_hook_handle hook, void* data);
 
   void turn();
-  bool fetch_arena(EngineMemory& memory);
-  void replace_arena(napi_value arena);
 
   napi_env env_;
   const UvApi& uv_;
@@ -56,7 +55,6 @@ class EngineHost : public BatchHandler, public MallocAllocated {
   Engine engine_;
   uv_poll_t poll_{};
   napi_ref onbatch_ = nullptr;
-  napi_ref arena_ = nullptr;
   napi_ref kept_ = nullptr;
   napi_async_context context_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;

@@ -89,11 +89,11 @@ bool Engine::is_live(std::int32_t slot, std::int32_t generation) const {
   return found.generation == generation && found.descriptor.is_open();
 }
 
-bool Engine::turn(EngineMemory memory, BatchHandler& handler) {
+bool Engine::turn(const EngineMemory& memory, BatchHandler& handler) {
   budget_ = TURN_BYTES;
   poll(memory);
   if (!read_listed(memory, handler)) return false;
-  if (!deliver(memory, handler)) return false;
+  if (!deliver(handler)) return false;
   if (!readable_.empty() || !failed_.empty()) poller_.kick();
   return true;
 }
@@ -106,7 +106,7 @@ void Engine::list(std::int32_t slot) {
 }
 
 // The table is empty here and has room for a row of every failure and every event.
-void Engine::poll(EngineMemory& memory) {
+void Engine::poll(const EngineMemory& memory) {
   while (!failed_.empty() && rows_left(memory) > Poller::MAX_READY) {
     const std::int32_t slot = failed_.back();
     failed_.pop_back();
@@ -124,7 +124,7 @@ void Engine::poll(EngineMemory& memory) {
   }
 }
 
-void Engine::write_waiting(std::int32_t slot, EngineMemory& memory) {
+void Engine::write_waiting(std::int32_t slot, const EngineMemory& memory) {
   Slot& found = at(slot);
   std::array<iovec, Outgoing::MAX_PARTS> parts;
   while (found.outgoing->size() > 0) {
@@ -141,15 +141,14 @@ void Engine::write_waiting(std::int32_t slot, EngineMemory& memory) {
   shut_down_if_done(found);
 }
 
-bool Engine::read_listed(EngineMemory& memory, BatchHandler& handler) {
+bool Engine::read_listed(const EngineMemory& memory, BatchHandler& handler) {
   while (!readable_.empty() && budget_ > 0) {
     const std::int32_t slot = readable_.front();
     readable_.pop_front();
     at(slot).is_listed = false;
     if (!at(slot).descriptor.is_open() || at(slot).is_paused || !at(slot).is_readable) continue;
     const bool has_room = rows_left(memory) > MIN_ROWS && memory.arena.size() - arena_used_ >= MIN_READ_BYTES;
-    if (!has_room && !deliver(memory, handler)) return false;
-    if (memory.arena.size() < MIN_READ_BYTES) return true;  // JavaScript gave no arena; there is a kick at the end
+    if (!has_room && !deliver(handler)) return false;
     // What was delivered may have closed or paused this very socket.
     if (!at(slot).descriptor.is_open() || at(slot).is_paused) continue;
     if (!read_slot(slot, memory, handler)) return false;
@@ -157,7 +156,7 @@ bool Engine::read_listed(EngineMemory& memory, BatchHandler& handler) {
   return true;
 }
 
-bool Engine::read_slot(std::int32_t slot, EngineMemory& memory, BatchHandler& handler) {
+bool Engine::read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandler& handler) {
   Slot& found = at(slot);
   const std::span<std::uint8_t> room =
       memory.arena.subspan(arena_used_, std::min(memory.arena.size() - arena_used_, MAX_READ_BYTES));
@@ -182,7 +181,7 @@ bool Engine::read_slot(std::int32_t slot, EngineMemory& memory, BatchHandler& ha
 }
 
 // As a read, from what was read before the socket came here. The socket itself is next.
-bool Engine::read_head(std::int32_t slot, std::span<std::uint8_t> room, EngineMemory& memory, BatchHandler& handler) {
+bool Engine::read_head(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory, BatchHandler& handler) {
   Slot& found = at(slot);
   const std::size_t size = found.head->take(room);
   if (found.head->size() == 0) found.head.reset();
@@ -191,39 +190,30 @@ bool Engine::read_head(std::int32_t slot, std::span<std::uint8_t> room, EngineMe
 }
 
 // Scans the `size` bytes that were put behind what the arena has.
-bool Engine::scan_chunk(std::int32_t slot, std::size_t size, EngineMemory& memory, BatchHandler& handler) {
+bool Engine::scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory& memory, BatchHandler& handler) {
   const std::int32_t generation = at(slot).generation;
   std::size_t begin = arena_used_;
-  std::size_t end = arena_used_ += size;
+  const std::size_t end = arena_used_ += size;
   for (;;) {
     const std::span<std::int32_t> free_rows = memory.table.subspan(row_count_ * layout::ROW_WORDS);
     row_count_ += scan(at(slot).scan, memory.arena.first(end), begin, free_rows);
     begin = static_cast<std::size_t>(at(slot).scan[scan_state::CONSUMED]);
     if (begin >= end) return true;
-    // The table is full. The rest of the chunk must not be lost when JavaScript changes the arena for another.
-    const std::vector<std::uint8_t> rest(memory.arena.begin() + static_cast<std::ptrdiff_t>(begin),
-                                         memory.arena.begin() + static_cast<std::ptrdiff_t>(end));
-    if (!deliver(memory, handler)) return false;
+    // The table is full. The rest of the chunk stays where it is.
+    if (!deliver(handler)) return false;
     if (!is_live(slot, generation)) return true;
-    if (memory.arena.size() < rest.size()) {
-      fail(slot, ENOBUFS);
-      return true;
-    }
-    std::memcpy(memory.arena.data(), rest.data(), rest.size());
-    begin = 0;
-    end = arena_used_ = rest.size();
+    arena_used_ = end;
   }
 }
 
-bool Engine::deliver(EngineMemory& memory, BatchHandler& handler) {
+bool Engine::deliver(BatchHandler& handler) {
   const std::size_t count = row_count_;
-  if (count == 0 && arena_used_ == 0 && memory.arena.size() >= MIN_READ_BYTES) return true;
   row_count_ = 0;
   arena_used_ = 0;
-  return handler.deliver(count, memory);
+  return count == 0 || handler.deliver(count);
 }
 
-void Engine::add_row(std::int32_t slot, int kind, std::uint64_t value, EngineMemory& memory) {
+void Engine::add_row(std::int32_t slot, int kind, std::uint64_t value, const EngineMemory& memory) {
   const std::span<std::int32_t> to = memory.table.subspan(row_count_ * layout::ROW_WORDS, layout::ROW_WORDS);
   std::fill(to.begin(), to.end(), 0);
   to[row::SLOT] = slot;

@@ -17,7 +17,7 @@
 
 namespace hotsocket {
 
-// Memory that JavaScript owns, fetched anew after every entry into JavaScript.
+// Memory that is shared with whoever takes the batches: valid for as long as the engine.
 struct EngineMemory {
   std::span<std::int32_t> table;
   std::span<std::uint8_t> arena;
@@ -27,9 +27,9 @@ struct EngineMemory {
 class BatchHandler {
  public:
   virtual ~BatchHandler() = default;
-  // Hands `row_count` rows to JavaScript, which may call any method of the engine but `turn`. `memory` is replaced.
-  // Returns false if the environment is ending: no further call may be made.
-  virtual bool deliver(std::size_t row_count, EngineMemory& memory) = 0;
+  // Hands over `row_count` rows; the handler may call any method of the engine but `turn`, and keeps nothing of table and
+  // arena. Returns false if the environment is ending: no further call may be made.
+  virtual bool deliver(std::size_t row_count) = 0;
 };
 
 class Engine {
@@ -38,6 +38,8 @@ class Engine {
   static constexpr std::size_t RECORD_WORDS = 4;
   // Words of one entry that `send` makes: slot, low and high word of the bytes that wait.
   static constexpr std::size_t STUCK_WORDS = 3;
+  // An arena is at least as long.
+  static constexpr std::size_t MIN_ARENA_BYTES = 64 * 1024;
 
   Engine() = default;
 
@@ -60,7 +62,7 @@ class Engine {
 
   // One turn of the loop: polls, writes what waits, reads what came, within a budget. Returns false if the environment
   // is ending.
-  bool turn(EngineMemory memory, BatchHandler& handler);
+  bool turn(const EngineMemory& memory, BatchHandler& handler);
 
   // Sends the bytes of `records`, RECORD_WORDS each, which point into `arena`. Slots that could not take all of
   // theirs are listed in `stuck`, STUCK_WORDS each. Returns how many those are. `stuck` must have room for as many slots
@@ -96,14 +98,14 @@ class Engine {
 
   Slot& at(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)]; }
   void list(std::int32_t slot);
-  void poll(EngineMemory& memory);
-  void write_waiting(std::int32_t slot, EngineMemory& memory);
-  bool read_listed(EngineMemory& memory, BatchHandler& handler);
-  bool read_slot(std::int32_t slot, EngineMemory& memory, BatchHandler& handler);
-  bool read_head(std::int32_t slot, std::span<std::uint8_t> room, EngineMemory& memory, BatchHandler& handler);
-  bool scan_chunk(std::int32_t slot, std::size_t size, EngineMemory& memory, BatchHandler& handler);
-  bool deliver(EngineMemory& memory, BatchHandler& handler);
-  void add_row(std::int32_t slot, int kind, std::uint64_t value, EngineMemory& memory);
+  void poll(const EngineMemory& memory);
+  void write_waiting(std::int32_t slot, const EngineMemory& memory);
+  bool read_listed(const EngineMemory& memory, BatchHandler& handler);
+  bool read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandler& handler);
+  bool read_head(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory, BatchHandler& handler);
+  bool scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory& memory, BatchHandler& handler);
+  bool deliver(BatchHandler& handler);
+  void add_row(std::int32_t slot, int kind, std::uint64_t value, const EngineMemory& memory);
   std::size_t rows_left(const EngineMemory& memory) const;
   std::size_t waiting_bytes(const Slot& slot) const { return slot.outgoing == nullptr ? 0 : slot.outgoing->size(); }
   void send_parts(std::int32_t slot, std::span<iovec> parts);

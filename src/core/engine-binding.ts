@@ -9,12 +9,11 @@ export const STUCK_WORDS = 3
 /** The functions of the addon behind `EngineLoop`. A wrong argument throws TypeError. */
 export interface EngineBinding {
   /**
-   * Enters this thread's event loop. `onbatch` gets the count of rows in `table`, whose offsets point into the arena, and
-   * returns the next arena, or undefined to have the same one written again. It must not throw. Returns whether the
-   * runtime has what the engine needs.
+   * Enters this thread's event loop. `onbatch` gets the count of rows in `table`, whose offsets point into the arena. It
+   * must not throw. The arrays are the engine's from here on. Returns whether the runtime has what the engine needs.
    */
   engineOpen(
-    onbatch: (rowCount: number) => Uint8Array | undefined,
+    onbatch: (rowCount: number) => void,
     table: Int32Array,
     arena: Uint8Array,
     sendArena: Uint8Array,

@@ -1,6 +1,5 @@
 // Owns the way of chunks through the scanner to the receiver, and what has arrived but must wait while it is paused.
 // Must not judge anything that arrives.
-import { isViewed } from './assembler.js'
 import type { Kernels } from './kernels.js'
 import { ROW_WORDS, Row, SCAN_STATE_WORDS, ScanState } from './layout.js'
 import type { Receiver } from './receiver.js'
@@ -47,13 +46,11 @@ export class Inbox {
   }
 
   /**
-   * Takes rows that were scanned elsewhere. Table and chunk stay the caller's: what must wait is copied. Returns whether
-   * views of the chunk are kept.
+   * Takes rows that were scanned elsewhere. Table and chunk stay the caller's: what must wait is copied.
    */
-  receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean {
+  receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
     if (this.#held !== null || this.#receiver.isPaused || this.#isBusy) {
-      this.#holdRows(table, from, to, chunk)
-      return false
+      return this.#holdRows(table, from, to, chunk)
     }
     this.#isBusy = true
     try {
@@ -66,7 +63,6 @@ export class Inbox {
       this.#isBusy = false
     }
     if (this.#held !== null) this.release()
-    return hasViews(table, from, to, chunk)
   }
 
   /** Forgets what is held: nothing that arrived counts any more. */
@@ -143,13 +139,4 @@ export class Inbox {
     this.#held ??= []
     this.#held.unshift({ rows, chunk, from })
   }
-}
-
-/** Whether any piece is long enough to be kept as a view. */
-function hasViews(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean {
-  let longest = 0
-  for (let at = from * ROW_WORDS + Row.BYTE_LENGTH; at < to * ROW_WORDS; at += ROW_WORDS) {
-    longest = Math.max(longest, table[at]!)
-  }
-  return longest > 0 && isViewed(chunk, longest)
 }

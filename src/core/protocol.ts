@@ -96,12 +96,11 @@ export class Protocol implements ReceiverHandler {
   }
 
   /**
-   * Takes rows that a transport has scanned itself, from `from` to `to` (exclusive); their offsets point into `chunk`.
-   * Returns whether views of the chunk are kept: if not, its memory may be used again.
+   * Takes rows that a transport has scanned itself, from `from` to `to` (exclusive); their offsets point into `chunk`,
+   * whose buffer must be more than four times as long as any piece: then all that is kept is copied.
    */
-  receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean {
-    if (this.#receiver.isDone) return false
-    return this.#inbox.receiveRows(table, from, to, chunk)
+  receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
+    if (!this.#receiver.isDone) this.#inbox.receiveRows(table, from, to, chunk)
   }
 
   /** Holds back what arrives, from the next message on, even if it is in a chunk at hand. */

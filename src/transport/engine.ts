@@ -8,8 +8,14 @@ import type { RowHandler, SendQueue, Transport } from './transport.js'
 
 /** Rows of one batch. */
 const TABLE_ROWS = 8192
-/** Bytes of one batch: fits a second-level cache. */
-const ARENA_BYTES = 256 * 1024
+/** Longest piece of a batch, the engine's longest read. */
+const MAX_PIECE_BYTES = 64 * 1024
+/**
+ * Bytes of one batch: fits a second-level cache. More than four times the longest piece, so that payloads are copied out
+ * of it and never views (see `isViewed`): it is written again, and an application that transfers a payload's buffer away
+ * must not take the bytes of other connections with it.
+ */
+const ARENA_BYTES = 5 * MAX_PIECE_BYTES
 /** Bytes collected for sending before they are flushed in the middle of a turn. */
 const SEND_ARENA_BYTES = 1024 * 1024
 const MAX_RECORDS = 16 * 1024
@@ -29,7 +35,8 @@ export class EngineLoop {
   readonly #records = new Int32Array(MAX_RECORDS * RECORD_WORDS)
   readonly #stuck = new Int32Array(MAX_RECORDS * STUCK_WORDS)
   readonly #transports: (EngineTransport | null)[] = []
-  #arena: Uint8Array = newArena()
+  /** Its own buffer, not Node.js' pool. */
+  readonly #arena = new Uint8Array(Buffer.allocUnsafeSlow(ARENA_BYTES).buffer)
   #recordCount = 0
   #used = 0
   /** Transports with something in this turn's send arena, or something to do after it. */
@@ -131,9 +138,8 @@ export class EngineLoop {
   }
 
   /** One batch. Handlers catch what applications throw; an exception here would end the engine. */
-  #onbatch = (rowCount: number): Uint8Array | undefined => {
+  #onbatch = (rowCount: number): void => {
     const table = this.#table
-    let isKept = false
     for (let row = 0; row < rowCount; ) {
       const at = row * ROW_WORDS
       const slot = table[at + Row.SLOT]!
@@ -144,16 +150,11 @@ export class EngineLoop {
       const transport = this.#transports[slot]
       // An earlier row's handler may have closed it.
       if (transport != null && transport.generation === generation) {
-        if (kind === RowKind.SEGMENT)
-          isKept = transport.handler.handleRows(table, row, end, this.#arena) || isKept
+        if (kind === RowKind.SEGMENT) transport.handler.handleRows(table, row, end, this.#arena)
         else transport.handleEvent(kind, join(table[at + Row.LENGTH_LOW]!, table[at + Row.LENGTH_HIGH]!))
       }
       row = end
     }
-    // Memory that views point into is never written again; a detached arena is of no use either.
-    if (!isKept && this.#arena.byteLength > 0) return undefined
-    this.#arena = newArena()
-    return this.#arena
   }
 
   #endOfRun(first: number, rowCount: number, slot: number, generation: number): number {
@@ -166,11 +167,6 @@ export class EngineLoop {
     }
     return row
   }
-}
-
-/** Not zeroed, and owned by the collector: it goes when the last view of it does. */
-function newArena(): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(ARENA_BYTES).buffer)
 }
 
 function join(low: number, high: number): number {

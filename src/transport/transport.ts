@@ -32,9 +32,9 @@ export interface TransportHandler {
 export interface RowHandler extends TransportHandler {
   /**
    * Rows of the segment table arrived, from `from` to `to` (exclusive), whose offsets point into `chunk`. Table and chunk
-   * are the transport's and change after the call, unless it returns true: then views of the chunk are kept.
+   * are the transport's and change after the call: nothing may keep a view of them.
    */
-  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): boolean
+  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void
 }
 
 /** Carries the bytes of one connection. Implementations: `StreamTransport`, `EngineTransport`. */
