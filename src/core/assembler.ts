@@ -7,6 +7,8 @@ const MAX_PINNED_FACTOR = 4
 /** Copied pieces are gathered in blocks that double from the first to the second of these. */
 const FIRST_BLOCK_BYTES = 256
 const LAST_BLOCK_BYTES = 64 * 1024
+/** Where a frame announces more, a block is as long as that, but at most so many times what has really arrived. */
+const MAX_TRUST_FACTOR = 16
 
 /** Whether a piece of that many bytes stays a view into `chunk`, and is not copied. */
 export function isViewed(chunk: Uint8Array, byteLength: number): boolean {
@@ -30,15 +32,15 @@ export class Assembler {
   #block: Uint8Array | null = null
   #blockLength = 0
 
-  /** Adds the bytes of `chunk` from `start` to `end`. */
-  add(chunk: Uint8Array, start: number, end: number): void {
+  /** Adds the bytes of `chunk` from `start` to `end`. `announced`: how many bytes there will be in all, as far as known. */
+  add(chunk: Uint8Array, start: number, end: number, announced = 0): void {
     const byteLength = end - start
     this.byteLength += byteLength
     if (byteLength >= LAST_BLOCK_BYTES / 16 && isViewed(chunk, byteLength)) {
       this.#closeBlock()
       this.#pieces.push(chunk.subarray(start, end))
     } else if (byteLength > 0) {
-      this.#copy(chunk, start, end)
+      this.#copy(chunk, start, end, announced)
     }
   }
 
@@ -52,10 +54,11 @@ export class Assembler {
     return whole
   }
 
-  #copy(chunk: Uint8Array, start: number, end: number): void {
+  #copy(chunk: Uint8Array, start: number, end: number, announced: number): void {
     let at = start
     while (at < end) {
-      if (this.#block === null || this.#blockLength === this.#block.length) this.#openBlock(end - at)
+      if (this.#block === null || this.#blockLength === this.#block.length)
+        this.#openBlock(end - at, announced)
       const block = this.#block!
       const count = Math.min(end - at, block.length - this.#blockLength)
       block.set(chunk.subarray(at, at + count), this.#blockLength)
@@ -64,11 +67,14 @@ export class Assembler {
     }
   }
 
-  #openBlock(byteLength: number): void {
+  #openBlock(byteLength: number, announced: number): void {
     const previous = this.#block === null ? 0 : this.#block.length
     this.#closeBlock()
     const doubled = Math.min(Math.max(previous * 2, FIRST_BLOCK_BYTES), LAST_BLOCK_BYTES)
-    this.#block = new Uint8Array(Math.max(doubled, Math.min(byteLength, LAST_BLOCK_BYTES)))
+    const needed = Math.max(doubled, Math.min(byteLength, LAST_BLOCK_BYTES))
+    const toCome = announced - this.byteLength + byteLength
+    const trusted = Math.min(toCome, this.byteLength * MAX_TRUST_FACTOR)
+    this.#block = new Uint8Array(trusted > byteLength ? trusted : needed)
   }
 
   #closeBlock(): void {

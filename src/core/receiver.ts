@@ -55,6 +55,8 @@ export class Receiver {
   /** Validator's state within a text message; 0 at the end of every valid one. */
   #utf8 = 0
   #assembler: Assembler | null = null
+  /** Bytes of the message at hand, up to the end of its latest frame. */
+  #announcedBytes = 0
   /** Payload of the control frame at hand, if it comes in pieces. */
   #control: Assembler | null = null
   /** Payload of the data frame at hand, while extensions want it whole. */
@@ -131,8 +133,8 @@ export class Receiver {
       this.#fragmentCount = 1
     }
     if (length > limits.maxFrameBytes) return 'frame-too-big'
-    const before = this.#assembler === null ? 0 : this.#assembler.byteLength
-    return before + length > limits.maxMessageBytes ? 'message-too-big' : null
+    this.#announcedBytes = (this.#assembler === null ? 0 : this.#assembler.byteLength) + length
+    return this.#announcedBytes > limits.maxMessageBytes ? 'message-too-big' : null
   }
 
   #allowedRsv(opcode: number): number {
@@ -190,7 +192,7 @@ export class Receiver {
     const isLast = (kind & RowFlag.LAST) !== 0 && (first & HeaderBit.FIN) !== 0
     if (this.#messageOpcode === Opcode.TEXT && !this.#validateText(kind, chunk, start, end, isLast)) return
     this.#assembler ??= new Assembler()
-    this.#assembler.add(chunk, start, end)
+    this.#assembler.add(chunk, start, end, this.#announcedBytes)
     if (!isLast) return
     const bytes = this.#assembler.take()
     const opcode = this.#endMessage()
