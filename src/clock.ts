@@ -41,17 +41,22 @@ export class Timeouts<Item> {
   }
 
   #expire(): void {
-    this.#timer = null
     const now = performance.now()
-    for (const [item, deadline] of this.#deadlines) {
-      if (deadline > now) {
-        // An item that `onexpire` started may have armed it already, for later.
-        if (this.#timer !== null) clearTimeout(this.#timer)
-        this.#timer = this.#arm(deadline - now)
-        return
+    try {
+      for (const [item, deadline] of this.#deadlines) {
+        if (deadline > now) break
+        this.#deadlines.delete(item)
+        this.#onexpire(item)
       }
-      this.#deadlines.delete(item)
-      this.#onexpire(item)
+    } finally {
+      // Also if `onexpire` throws: the others must not wait for ever.
+      this.#armAnew(now)
     }
+  }
+
+  #armAnew(now: number): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    const [next] = this.#deadlines.values()
+    this.#timer = next === undefined ? null : this.#arm(Math.max(next - now, 0))
   }
 }

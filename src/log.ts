@@ -16,11 +16,19 @@ export interface Logger {
 
 type Method = keyof Logger
 
-/** Logs to `target` what `level` lets through; by default to the standard error stream, a line each. */
+/**
+ * Logs to `target` what `level` lets through; by default to the standard error stream, a line each. What `target` throws is
+ * dropped: it must not end what is being logged about.
+ */
 export function createLogger(level: LogLevel, target: Logger = stderrLogger): Logger {
   const highest = LOG_LEVELS.indexOf(level)
   const log = (method: Method) => (text: string) => {
-    if (LOG_LEVELS.indexOf(method) <= highest) target[method](text)
+    if (LOG_LEVELS.indexOf(method) > highest) return
+    try {
+      target[method](text)
+    } catch {
+      // A log that fails has nobody left to tell.
+    }
   }
   return { error: log('error'), warn: log('warn'), info: log('info'), debug: log('debug') }
 }

@@ -62,6 +62,20 @@ describe('Timeouts', () => {
     expect(vi.getTimerCount()).toBe(0)
   })
 
+  it('goes on with the others if what it calls throws', () => {
+    const { timeouts, log } = record(100, (item) => {
+      if (item === 'a') throw new Error('oops')
+    })
+    timeouts.start('a')
+    timeouts.start('b')
+    vi.advanceTimersByTime(30)
+    timeouts.start('c')
+    expect(() => vi.advanceTimersByTime(80)).toThrow('oops')
+    vi.advanceTimersByTime(1000)
+    expect(log.map((line) => line[0])).toEqual(['a', 'b', 'c'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('with 0 never ends anything', () => {
     const { timeouts, log } = record(0)
     timeouts.start('a')

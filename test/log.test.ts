@@ -21,6 +21,16 @@ describe('createLogger', () => {
     }
   )
 
+  it('drops what its target throws', () => {
+    const fail = () => {
+      throw new Error('disk is full')
+    }
+    const logger = createLogger('debug', { error: fail, warn: fail, info: fail, debug: fail })
+    for (const method of ['error', 'warn', 'info', 'debug'] as const) {
+      expect(() => logger[method]('x')).not.toThrow()
+    }
+  })
+
   it('by default writes a line each to the standard error stream', () => {
     const write = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
     createLogger('warn').warn('disk is full')

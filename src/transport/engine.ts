@@ -5,6 +5,7 @@ import { type EngineBinding, RECORD_WORDS, STUCK_WORDS } from '../core/engine-bi
 import { WebSocketError } from '../core/errors.js'
 import { ROW_WORDS, Row, RowKind } from '../core/layout.js'
 import type { RowHandler, SendQueue, Transport } from './transport.js'
+import { atEndOfTurn } from './turn.js'
 
 /** Rows of one batch. */
 const TABLE_ROWS = 8192
@@ -108,7 +109,7 @@ export class EngineLoop {
     this.#dirty.push(transport)
     if (this.#isScheduled) return
     this.#isScheduled = true
-    queueMicrotask(this.#onmicrotask)
+    atEndOfTurn(this.#onendofturn)
   }
 
   /** Sends what is in the send arena. */
@@ -129,12 +130,18 @@ export class EngineLoop {
     this.#transports[slot] = null
   }
 
-  #onmicrotask = (): void => {
+  #onendofturn = (): void => {
     this.#isScheduled = false
     this.flush()
     const dirty = this.#dirty
     this.#dirty = []
-    for (const transport of dirty) transport.settle()
+    let index = 0
+    try {
+      while (index < dirty.length) dirty[index++]!.settle()
+    } finally {
+      // If one throws, the others must not wait for ever.
+      while (index < dirty.length) this.schedule(dirty[index++]!)
+    }
   }
 
   /** One batch. Handlers catch what applications throw; an exception here would end the engine. */

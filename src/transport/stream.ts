@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketError } from '../core/errors.js'
 import { StreamQueue } from './stream-queue.js'
 import type { Transport, TransportHandler } from './transport.js'
+import { atEndOfTurn } from './turn.js'
 
 /**
  * What is taken is written in parts of about this many bytes: the end of each shows that the peer reads, and what is
@@ -15,10 +16,20 @@ const PART_BYTES = 256 * 1024
 /** Transports with something to flush in this turn. */
 let scheduled: StreamTransport[] = []
 
+function enqueue(transport: StreamTransport): void {
+  if (scheduled.push(transport) === 1) atEndOfTurn(flushScheduled)
+}
+
 function flushScheduled(): void {
   const transports = scheduled
   scheduled = []
-  for (const transport of transports) transport.flush()
+  let index = 0
+  try {
+    while (index < transports.length) transports[index++]!.flush()
+  } finally {
+    // If one throws, the others must not wait for ever.
+    while (index < transports.length) enqueue(transports[index++]!)
+  }
 }
 
 /** Carries the bytes of one connection over a stream, with at most one write under way. */
@@ -61,7 +72,7 @@ export class StreamTransport implements Transport {
   schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    if (scheduled.push(this) === 1) queueMicrotask(flushScheduled)
+    enqueue(this)
   }
 
   /** Writes what is queued, unless a write is under way: then that one's end does. */

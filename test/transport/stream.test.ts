@@ -224,6 +224,45 @@ describe('StreamTransport writing', () => {
   })
 })
 
+describe('StreamTransport among others', () => {
+  it('lets timers have their turn while the kernel takes at once all that each progress sends', async () => {
+    let isOver = false
+    const { wire, send } = setUp({ handleProgress: () => isOver || send('x') })
+    wire.isInstant = true
+    send('x')
+    await delay(1)
+    isOver = true
+    expect(wire.written.length).toBeGreaterThan(16)
+  })
+
+  it('flushes the others if one throws', async () => {
+    const failures: unknown[] = []
+    const onfailure = (error: unknown) => failures.push((error as Error).message)
+    const listeners = process.listeners('uncaughtException')
+    process.removeAllListeners('uncaughtException').on('uncaughtException', onfailure)
+    const all = [0, 1, 2].map((number) =>
+      setUp({
+        handleProgress() {
+          if (number === 0) throw new Error('oops')
+        }
+      })
+    )
+    for (const { wire, send } of all) {
+      wire.isInstant = true
+      send('x')
+    }
+    await delay(1)
+    for (const { send } of all.slice(1)) send('y')
+    await delay(1)
+    process.off('uncaughtException', onfailure)
+    for (const listener of listeners) process.on('uncaughtException', listener)
+    expect([failures, all.map(({ wire }) => wire.written)]).toEqual([
+      ['oops'],
+      [['x'], ['x', 'y'], ['x', 'y']]
+    ])
+  })
+})
+
 describe('StreamTransport reading', () => {
   it('begins with resume, and holds what comes while it is paused', async () => {
     const { wire, events, transport } = setUp()
