@@ -57,12 +57,23 @@ bool EngineHost::deliver(std::size_t row_count) {
   napi_handle_scope scope = nullptr;
   if (is_dead_ || napi_open_handle_scope(env_, &scope) != napi_ok) return false;
   napi_value receiver = nullptr, onbatch = nullptr, count = nullptr;
-  const bool is_done = napi_get_global(env_, &receiver) == napi_ok &&
-                       napi_get_reference_value(env_, onbatch_, &onbatch) == napi_ok &&
-                       napi_create_uint32(env_, static_cast<std::uint32_t>(row_count), &count) == napi_ok &&
-                       napi_make_callback(env_, context_, receiver, onbatch, 1, &count, nullptr) == napi_ok;
+  const bool is_called = napi_get_global(env_, &receiver) == napi_ok &&
+                         napi_get_reference_value(env_, onbatch_, &onbatch) == napi_ok &&
+                         napi_create_uint32(env_, static_cast<std::uint32_t>(row_count), &count) == napi_ok &&
+                         napi_make_callback(env_, context_, receiver, onbatch, 1, &count, nullptr) == napi_ok;
+  const bool goes_on = is_called || report_exception();
   napi_close_handle_scope(env_, scope);
-  return is_done && !is_dead_;
+  return goes_on && !is_dead_;
+}
+
+// Hands what a process.nextTick of the batch threw to 'uncaughtException': left pending, it would make every later call
+// fail. Returns false if nobody caught it, or if the environment is ending.
+bool EngineHost::report_exception() {
+  napi_value exception = nullptr;
+  bool is_pending = false;
+  return napi_is_exception_pending(env_, &is_pending) == napi_ok && is_pending &&
+         napi_get_and_clear_last_exception(env_, &exception) == napi_ok &&
+         napi_fatal_exception(env_, exception) == napi_ok;
 }
 
 void EngineHost::on_cleanup(napi_async_cleanup_hook_handle, void* data) {

@@ -48,6 +48,7 @@ class EngineHost : public BatchHandler, public MallocAllocated {
   static void on_cleanup(napi_async_cleanup_hook_handle hook, void* data);
 
   void turn();
+  bool report_exception();
 
   napi_env env_;
   const UvApi& uv_;
