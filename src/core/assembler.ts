@@ -1,6 +1,7 @@
 // Owns the pieces of one incomplete message. Must not know frames or text.
 // Pieces are views where that pins little memory, and copies where it would pin much: what is held is at most
 // four times the payload, however finely a peer cuts it.
+import { WebSocketError } from './errors.js'
 
 /** A view may stay a view if its chunk is at most this many times longer. */
 const MAX_PINNED_FACTOR = 4
@@ -44,10 +45,15 @@ export class Assembler {
     }
   }
 
-  /** Returns all that was added, in one piece that belongs to the caller, and empties the assembler. */
+  /**
+   * Returns all that was added, in one piece that belongs to the caller, and empties the assembler. Throws WebSocketError
+   * 'payload-transferred' if the memory of a piece was detached.
+   */
   take(): Uint8Array {
     this.#closeBlock()
     const pieces = this.#pieces
+    // None was empty when it came.
+    if (pieces.some(({ length }) => length === 0)) throw new WebSocketError('payload-transferred')
     const whole = pieces.length === 1 ? pieces[0]! : concat(pieces, this.byteLength)
     this.#pieces = []
     this.byteLength = 0

@@ -182,6 +182,10 @@ const OTHER_ERRORS = {
     text: 'a handler of the application threw',
     source: 'RFC 6455 §7.4.1'
   },
+  'payload-transferred': {
+    closeCode: 1011,
+    text: 'the application transferred the memory of a payload in which other messages stand; transfer a copy'
+  },
   'invalid-argument': { closeCode: null, text: 'an argument is not valid' },
   'invalid-option': { closeCode: null, text: 'an option is not valid' },
   'listen-failed': { closeCode: null, text: 'the server cannot listen' },

@@ -1,5 +1,6 @@
 // Owns the way of chunks through the scanner to the receiver, and what has arrived but must wait while it is paused.
 // Must not judge anything that arrives.
+import { WebSocketError } from './errors.js'
 import type { Kernels } from './kernels.js'
 import { ROW_WORDS, Row, SCAN_STATE_WORDS, ScanState } from './layout.js'
 import type { Receiver } from './receiver.js'
@@ -93,9 +94,10 @@ export class Inbox {
   #runHeld({ rows, chunk, from }: Held): void {
     if (this.#held?.length === 0) this.#held = null
     const rowCount = rows.length / ROW_WORDS
+    const { length } = chunk
     const next = this.#receiver.receive(rows, 0, rowCount, chunk)
     if (next < rowCount) this.#holdFirst(rows.subarray(next * ROW_WORDS), chunk, from)
-    else if (from < chunk.length) this.#scan(chunk, from)
+    else if (from !== length) this.#scan(chunk, from)
   }
 
   #scan(chunk: Uint8Array, from: number): void {
@@ -109,8 +111,11 @@ export class Inbox {
   }
 
   #scanInto(table: Int32Array, state: Int32Array, chunk: Uint8Array, start: number): void {
+    const { length } = chunk
     let from = start
-    while (from < chunk.length && !this.#receiver.isDone) {
+    while (from !== length && !this.#receiver.isDone) {
+      // A handler has detached the chunk's memory: its length is 0.
+      if (from > chunk.length) throw new WebSocketError('payload-transferred')
       if (this.#receiver.isPaused) return this.#holdFirst(NO_ROWS, chunk, from)
       const rowCount = this.#kernels.scan(state, chunk, from, table)
       from = state[ScanState.CONSUMED]!

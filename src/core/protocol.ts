@@ -92,7 +92,12 @@ export class Protocol implements ReceiverHandler {
 
   /** Takes bytes from the peer. They are unmasked in place and must not be used by the caller any more. */
   receiveBytes(chunk: Uint8Array): void {
-    if (!this.#receiver.isDone) this.#inbox.receiveBytes(chunk)
+    if (this.#receiver.isDone) return
+    try {
+      this.#inbox.receiveBytes(chunk)
+    } catch (error) {
+      this.#failReceiving(error)
+    }
   }
 
   /**
@@ -100,7 +105,12 @@ export class Protocol implements ReceiverHandler {
    * whose buffer must be more than four times as long as any piece: then all that is kept is copied.
    */
   receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
-    if (!this.#receiver.isDone) this.#inbox.receiveRows(table, from, to, chunk)
+    if (this.#receiver.isDone) return
+    try {
+      this.#inbox.receiveRows(table, from, to, chunk)
+    } catch (error) {
+      this.#failReceiving(error)
+    }
   }
 
   /** Holds back what arrives, from the next message on, even if it is in a chunk at hand. */
@@ -111,7 +121,11 @@ export class Protocol implements ReceiverHandler {
   /** Hands on what was held back and what comes. */
   resume(): void {
     this.#receiver.isPaused = false
-    this.#inbox.release()
+    try {
+      this.#inbox.release()
+    } catch (error) {
+      this.#failReceiving(error)
+    }
   }
 
   /** Whether `pause` holds messages back that have already arrived. */
@@ -234,6 +248,12 @@ export class Protocol implements ReceiverHandler {
       // The handler may have told already that the transport is gone.
       if (this.#state === 'failed') this.#handler.onfinish()
     }
+  }
+
+  /** What the application did to memory that it shares with us ends the connection; what a handler threw goes on. */
+  #failReceiving(error: unknown): void {
+    if (!(error instanceof WebSocketError && error.code === 'payload-transferred')) throw error
+    this.receiveViolation(error)
   }
 
   #canFail(): boolean {

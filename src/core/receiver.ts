@@ -75,7 +75,8 @@ export class Receiver {
 
   /**
    * Takes the rows `from` to `to` (exclusive) of `table`, whose offsets point into `chunk`. Returns the row to go on
-   * with: `to`, or an earlier one if a handler paused the receiver.
+   * with: `to`, or an earlier one if a handler paused the receiver. Throws WebSocketError 'payload-transferred' if a handler
+   * has detached the memory behind `chunk`.
    */
   receive(table: Int32Array, from: number, to: number, chunk: Uint8Array): number {
     for (let row = from; row < to; row++) {
@@ -86,6 +87,7 @@ export class Receiver {
       const header = table[at + Row.HEADER]!
       const start = table[at + Row.OFFSET]!
       const end = start + table[at + Row.BYTE_LENGTH]!
+      if (end > chunk.length) throw new WebSocketError('payload-transferred')
       if ((kind & RowFlag.FIRST) !== 0) {
         const violation = this.#checkHeader(header, table[at + Row.LENGTH_LOW]!, table[at + Row.LENGTH_HIGH]!)
         if (violation !== null) {
