@@ -256,7 +256,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
     connections.delete(this)
     closeTimeouts.stop(this)
     this.#stopPings()
-    const details = this.#protocol.end(cause)
+    const details = this.#protocol.end(cause, this.#transport.queue.pendingBytes > 0)
     this.#details = details
     this.#transport.queue.clear()
     this.#unsent = null

@@ -52,6 +52,22 @@ describe('close', () => {
     expect([server.clients.size, client.readyState]).toEqual([0, 3])
   })
 
+  it.each<[string, (client: Connection) => void, string]>([
+    ['closeTimeoutMs', () => {}, 'close-timeout'],
+    ['terminate', (client) => client.terminate(), 'connection-lost']
+  ])('§7.1.4 is not clean if %s dropped what was queued, our close frame with it', async (_, act, cause) => {
+    const { lines, handlers } = recorder()
+    const highWatermarkBytes = 100_000_000
+    const { peer, client } = await serveOne({ ...handlers, closeTimeoutMs: 150, highWatermarkBytes })
+    peer.pause()
+    client.send(Buffer.alloc(30_000_000))
+    peer.close(1000)
+    await until(() => client.readyState === 2, 'the close frame arrived')
+    act(client)
+    expect(told(await within(client.closed(), 'the end'))).toBe(`1000 "" unclean remote ${cause}`)
+    expect(lines).toEqual(['open', `close 1000 "" unclean remote ${cause}`])
+  })
+
   it('sends what is queued before its close frame, to a slow reader too', async () => {
     const { peer, client } = await serveOne({ closeTimeoutMs: 5000 })
     peer.pause()

@@ -45,7 +45,7 @@ export interface CloseStatus {
 
 /** What is known of a connection's end. */
 export interface CloseDetails extends CloseStatus {
-  /** Both sides sent a close frame. */
+  /** Both sides sent a close frame, and the kernel has ours with all that was queued before it. */
   readonly wasClean: boolean
   /** Whose close frame (or whose failure) came first. */
   readonly initiator: 'local' | 'remote'

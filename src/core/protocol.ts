@@ -191,7 +191,11 @@ export class Protocol implements ReceiverHandler {
    * sent), and ignores whatever arrives from here on. `initiator`: whose doing it was. Source: RFC 6455 §7.1.7.
    */
   fail(error: WebSocketError, initiator: 'local' | 'remote' = 'local'): void {
-    if (!this.#canFail()) return
+    if (!this.#canFail()) {
+      // It is what ended the connection if bytes are lost although the closing handshake is over.
+      this.#cause ??= error
+      return
+    }
     this.#beginFailure(error, initiator)
     this.#handler.onfinish()
   }
@@ -206,17 +210,20 @@ export class Protocol implements ReceiverHandler {
 
   /**
    * Tells that the transport is gone, and returns how the connection ended. `cause`: the failure that ended it, if that
-   * was no part of a closing handshake; null leaves it at "connection-lost". Must be called once.
+   * was no part of a closing handshake; null leaves it at "connection-lost". `hasLost`: bytes that were to be sent, our close
+   * frame among them, are lost, so that the end is not clean. Must be called once.
    */
-  end(cause: WebSocketError | null = null): CloseDetails {
+  end(cause: WebSocketError | null = null, hasLost = false): CloseDetails {
     const before = this.#state
     this.#move('end', 'remote')
     this.#ignoreRest()
     this.#closeSessions()
     const status = this.#received ?? { code: CloseCode.ABNORMAL, reason: '' }
-    if (before === 'finished') return { ...status, wasClean: true, initiator: this.#initiator!, cause: null }
-    this.#cause ??=
-      cause ?? new WebSocketError('connection-lost', { detail: `the closing handshake was at "${before}"` })
+    if (before === 'finished' && !hasLost)
+      return { ...status, wasClean: true, initiator: this.#initiator!, cause: null }
+    const detail =
+      before === 'finished' ? 'what was queued is lost' : `the closing handshake was at "${before}"`
+    this.#cause ??= cause ?? new WebSocketError('connection-lost', { detail })
     return { ...status, wasClean: false, initiator: this.#initiator!, cause: this.#cause }
   }
 
