@@ -48,10 +48,12 @@
             'native/binding/engine-binding.cc',
             'native/binding/engine-host.cc',
             'native/binding/no-unwinder.cc',
+            'native/binding/port-binding.cc',
             'native/binding/uv-api.cc',
             'native/engine/engine.cc',
             'native/engine/outgoing.cc',
-            'native/engine/poller.cc'
+            'native/engine/poller.cc',
+            'native/engine/shared-port.cc'
           ],
           # Only symbols of libc remain, so that old distributions load the prebuild.
           'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,--exclude-libs,ALL', '-Wl,--gc-sections'],

@@ -5,18 +5,19 @@
 #include <cstdint>
 
 #include "byte-kernels.h"
-#ifdef __linux__
-#include "engine-binding.h"
-#endif
 #include "instance.h"
 #include "zlib-kernels.h"
+#ifdef __linux__
+#include "engine-binding.h"
+#include "port-binding.h"
+#endif
 
 namespace hotsocket {
 namespace {
 
 // Raised with every change of an export's name, arguments or result, and of the segment table's layout;
 // src/kernels/native.ts expects the same number.
-constexpr std::uint32_t kInterfaceVersion = 2;
+constexpr std::uint32_t kInterfaceVersion = 3;
 
 bool define_interface_version(napi_env env, napi_value exports) {
   napi_value version = nullptr;
@@ -33,6 +34,7 @@ NAPI_MODULE_INIT() {
   hotsocket::define_zlib_kernels(env, exports);
 #ifdef __linux__
   hotsocket::define_engine(env, exports);
+  hotsocket::define_shared_port(env, exports);
 #endif
   return exports;
 }

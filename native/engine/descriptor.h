@@ -26,6 +26,9 @@ class Descriptor {
   int number() const { return number_; }
   bool is_open() const { return number_ >= 0; }
 
+  // Returns the number, for whose closing the caller answers from here on.
+  int release() { return std::exchange(number_, -1); }
+
   void close() {
     // Linux frees the number even when close reports an error, so it is never tried again.
     if (number_ >= 0) ::close(std::exchange(number_, -1));

@@ -6,7 +6,7 @@ import { WebSocketError } from '../core/errors.js'
 import type { Kernels } from '../core/kernels.js'
 import { createEnvironment } from './environment.js'
 import { jsKernels } from './js/index.js'
-import { loadNativeKernels } from './native.js'
+import { type BindSharedPort, loadNativeKernels } from './native.js'
 
 export type { Environment } from '../core/environment.js'
 export type { Deflater, DeflaterOptions, InflateFailure, Inflater, Kernels } from '../core/kernels.js'
@@ -27,9 +27,10 @@ interface Choice {
   readonly kernels: Kernels
   /** The addon's engine; null unless the tier is 'engine'. */
   readonly engine: EngineBinding | null
+  readonly bindSharedPort: BindSharedPort | null
 }
 
-const JS_CHOICE: Choice = { tier: 'js', kernels: jsKernels, engine: null }
+const JS_CHOICE: Choice = { tier: 'js', kernels: jsKernels, engine: null, bindSharedPort: null }
 const choice = choose(process.env.HOTSOCKET_TIER)
 
 /**
@@ -44,6 +45,9 @@ export const tier: Tier = choice.tier
 
 /** The addon's engine; null unless the tier is 'engine'. */
 export const engineBinding: EngineBinding | null = choice.engine
+
+/** The addon's way to share a port; null without the addon, and on other systems than Linux. */
+export const bindSharedPort: BindSharedPort | null = choice.bindSharedPort
 
 /** What the core needs from Node.js, on top of these kernels. */
 export const environment = createEnvironment(kernels)
@@ -75,12 +79,12 @@ function bestChoice(): Choice {
 }
 
 function engineOnly(): Choice {
-  const { kernels, engine } = nativeOnly()
-  if (engine !== null) return { tier: 'engine', kernels, engine }
+  const { engine, ...rest } = nativeOnly()
+  if (engine !== null) return { ...rest, tier: 'engine', engine }
   throw unavailable('"engine" is for Linux and Node.js; set it to "native" or "js", or unset it')
 }
 
-function nativeOnly(): { kernels: Kernels; engine: EngineBinding | null } {
+function nativeOnly(): Omit<Choice, 'tier'> {
   const load = loadNativeKernels()
   if (load.status === 'loaded') return load
   throw unavailable(`"native": ${load.reason}. ${REMEDY}`, load.cause)

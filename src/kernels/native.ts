@@ -17,7 +17,13 @@ import {
 } from './thresholds.js'
 
 /** The number that native/binding/addon.cc exports for the interface below. */
-const INTERFACE_VERSION = 2
+const INTERFACE_VERSION = 3
+
+/**
+ * Binds a TCP socket to an address (numeric) and port that others may be bound to as well (SO_REUSEPORT); it does not listen
+ * yet. Returns its descriptor, which is the caller's, or a negative errno. A wrong argument throws TypeError. Linux only.
+ */
+export type BindSharedPort = (address: string, port: number) => number
 
 /** The addon as it is: no shortcuts, no defaults. */
 export interface Addon extends Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'>, Partial<EngineBinding> {
@@ -26,6 +32,7 @@ export interface Addon extends Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'>, 
   maskInPlace(bytes: Uint8Array, maskingKey: number): void
   /** Looks zlib up in the process; true if the classes below can be used. Ends the process on Bun and Deno. */
   loadZlib(): boolean
+  readonly bindSharedPort?: BindSharedPort
   readonly Inflater: new (windowBits: number) => Inflater
   readonly Deflater: new (windowBits: number, level: number, memLevel: number) => Deflater
 }
@@ -43,7 +50,12 @@ export type AddonLoad = { readonly status: 'loaded'; readonly addon: Addon } | L
 
 /** The native kernels, or why there are none. */
 export type NativeLoad =
-  | { readonly status: 'loaded'; readonly kernels: Kernels; readonly engine: EngineBinding | null }
+  | {
+      readonly status: 'loaded'
+      readonly kernels: Kernels
+      readonly engine: EngineBinding | null
+      readonly bindSharedPort: BindSharedPort | null
+    }
   | LoadProblem
 
 /** Loads the addon and proves that it gives the known answers. Never throws for an addon that is missing or broken. */
@@ -71,7 +83,9 @@ export function loadAddon(): AddonLoad {
 export function loadNativeKernels(): NativeLoad {
   const load = loadAddon()
   if (load.status !== 'loaded') return load
-  return { status: 'loaded', kernels: makeKernels(load.addon), engine: engineOf(load.addon) }
+  const { addon } = load
+  const bindSharedPort = addon.bindSharedPort ?? null
+  return { status: 'loaded', kernels: makeKernels(addon), engine: engineOf(addon), bindSharedPort }
 }
 
 /** The engine is for Linux, and for runtimes whose event loop is libuv's: on Bun and Deno using that ends the process. */
