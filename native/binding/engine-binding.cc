@@ -123,6 +123,31 @@ bool read_target(napi_env env, const napi_value* arguments, Target& target) {
   return false;
 }
 
+// A Uint8Array that waits to be sent: held by a reference, its memory looked up at each use.
+class KeptArray : public Kept {
+ public:
+  KeptArray(napi_env env, napi_value array) : env_(env) { napi_create_reference(env, array, 1, &array_); }
+  KeptArray(const KeptArray&) = delete;
+  KeptArray& operator=(const KeptArray&) = delete;
+  ~KeptArray() override {
+    if (array_ != nullptr) napi_delete_reference(env_, array_);
+  }
+
+  std::span<const std::uint8_t> bytes() const override {
+    napi_handle_scope scope = nullptr;
+    napi_value array = nullptr;
+    std::span<std::uint8_t> found;
+    if (array_ == nullptr || napi_open_handle_scope(env_, &scope) != napi_ok) return found;
+    if (napi_get_reference_value(env_, array_, &array) == napi_ok) read_bytes(env_, array, found);
+    napi_close_handle_scope(env_, scope);
+    return found;
+  }
+
+ private:
+  napi_env env_;
+  napi_ref array_ = nullptr;
+};
+
 // engineSendLong(slot, generation, bytes): sends a long piece. Returns how many bytes wait.
 napi_value send_long(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
@@ -131,7 +156,8 @@ napi_value send_long(napi_env env, napi_callback_info info) {
   EngineHost* host = host_of(env);
   if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
   if (!read_bytes(env, arguments[2], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
-  return number(env, static_cast<double>(host->engine().send_long(target.slot, target.generation, bytes)));
+  auto kept = std::make_unique<KeptArray>(env, arguments[2]);
+  return number(env, static_cast<double>(host->engine().send_long(target.slot, target.generation, std::move(kept))));
 }
 
 // enginePause, engineResume, engineEnd, engineClose(slot, generation).

@@ -128,7 +128,10 @@ void Engine::write_waiting(std::int32_t slot, const EngineMemory& memory) {
   Slot& found = at(slot);
   std::array<iovec, Outgoing::MAX_PARTS> parts;
   while (found.outgoing->size() > 0) {
-    const ssize_t count = write_parts(found.descriptor.number(), std::span(parts).first(found.outgoing->front(parts)));
+    const std::size_t part_count = found.outgoing->front(parts);
+    // An application has moved away what it gave to be sent: the stream would have a gap.
+    if (part_count == 0) return fail(slot, EFAULT);
+    const ssize_t count = write_parts(found.descriptor.number(), std::span(parts).first(part_count));
     if (count < 0) {
       if (errno != EAGAIN) return fail(slot, errno);
       break;
@@ -168,8 +171,8 @@ bool Engine::read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandl
   }
   if (count <= 0) {
     found.is_readable = false;
-    if (count == 0) add_row(slot, row_kind::END, 0, memory);
-    else if (errno != EAGAIN) add_row(slot, row_kind::ERROR, static_cast<std::uint64_t>(errno), memory);
+    if (count == 0 && !std::exchange(found.has_ended, true)) add_row(slot, row_kind::END, 0, memory);
+    if (count < 0 && errno != EAGAIN) add_row(slot, row_kind::ERROR, static_cast<std::uint64_t>(errno), memory);
     return true;
   }
   const auto size = static_cast<std::size_t>(count);
@@ -265,11 +268,25 @@ std::size_t Engine::send(std::span<const std::int32_t> records, std::span<const 
   return stuck_count;
 }
 
-std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> bytes) {
-  if (!is_live(slot, generation)) return 0;
-  iovec part{const_cast<std::uint8_t*>(bytes.data()), bytes.size()};
-  send_parts(slot, {&part, 1});
-  return waiting_bytes(at(slot));
+std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> kept) {
+  if (!is_live(slot, generation) || at(slot).error != 0) return 0;
+  Slot& found = at(slot);
+  const std::span<const std::uint8_t> bytes = kept->bytes();
+  std::size_t sent = 0;
+  while (sent < bytes.size() && found.outgoing == nullptr) {
+    iovec part{const_cast<std::uint8_t*>(&bytes[sent]), bytes.size() - sent};
+    const ssize_t count = write_parts(found.descriptor.number(), {&part, 1});
+    if (count >= 0) {
+      sent += static_cast<std::size_t>(count);
+    } else if (errno == EAGAIN) {
+      found.outgoing = std::make_unique<Outgoing>();
+    } else {
+      fail(slot, errno);
+      return 0;
+    }
+  }
+  if (sent < bytes.size()) found.outgoing->append(std::move(kept), sent);
+  return waiting_bytes(found);
 }
 
 // Writes parts, and keeps a copy of what the socket does not take.

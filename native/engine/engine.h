@@ -70,8 +70,9 @@ class Engine {
   std::size_t send(std::span<const std::int32_t> records, std::span<const std::uint8_t> arena,
                    std::span<std::int32_t> stuck);
 
-  // Sends one long piece, behind all that was given to `send` for that slot. Returns the bytes that wait now.
-  std::uint64_t send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> bytes);
+  // Sends one long piece, behind all that was given to `send` for that slot, and keeps what the socket does not take
+  // where it is. Returns the bytes that wait now.
+  std::uint64_t send_long(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> kept);
 
   void pause(std::int32_t slot, std::int32_t generation);
   void resume(std::int32_t slot, std::int32_t generation);
@@ -90,6 +91,7 @@ class Engine {
     bool is_paused = false;
     bool is_listed = false;       // in readable_
     bool is_ending = false;       // the sending side ends when nothing waits
+    bool has_ended = false;       // the peer's end was reported: every later edge would show it again
     std::int32_t error = 0;       // errno of a failed write, to be reported
     std::unique_ptr<Outgoing> outgoing;  // null while nothing waits
     std::unique_ptr<Outgoing> head;      // bytes read before the socket came here; null when they are through

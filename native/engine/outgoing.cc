@@ -14,24 +14,36 @@ constexpr std::size_t LAST_BLOCK_BYTES = 64 * 1024;
 void Outgoing::append(std::span<const std::uint8_t> bytes) {
   size_ += bytes.size();
   while (!bytes.empty()) {
-    if (blocks_.empty() || blocks_.back().end == blocks_.back().capacity) {
+    if (blocks_.empty() || blocks_.back().end >= blocks_.back().capacity) {
       const std::size_t doubled = blocks_.empty() ? 0 : std::min(blocks_.back().capacity * 2, LAST_BLOCK_BYTES);
       const std::size_t capacity = std::max({bytes.size(), doubled, FIRST_BLOCK_BYTES});
-      blocks_.push_back({std::make_unique_for_overwrite<std::uint8_t[]>(capacity), capacity, 0, 0});
+      blocks_.push_back({std::make_unique_for_overwrite<std::uint8_t[]>(capacity), nullptr, capacity, 0, 0});
     }
     Block& block = blocks_.back();
     const std::size_t count = std::min(bytes.size(), block.capacity - block.end);
-    std::memcpy(block.bytes.get() + block.end, bytes.data(), count);
+    std::memcpy(block.own.get() + block.end, bytes.data(), count);
     block.end += count;
     bytes = bytes.subspan(count);
   }
+}
+
+void Outgoing::append(std::unique_ptr<Kept> kept, std::size_t begin) {
+  const std::size_t end = kept->bytes().size();
+  size_ += end - begin;
+  blocks_.push_back({nullptr, std::move(kept), 0, begin, end});
 }
 
 std::size_t Outgoing::front(std::span<iovec> parts) const {
   std::size_t count = 0;
   for (const Block& block : blocks_) {
     if (count == parts.size()) break;
-    parts[count++] = {block.bytes.get() + block.begin, block.end - block.begin};
+    std::uint8_t* bytes = block.own.get();
+    if (block.kept != nullptr) {
+      const std::span<const std::uint8_t> now = block.kept->bytes();
+      if (now.size() < block.end) break;
+      bytes = const_cast<std::uint8_t*>(now.data());  // iovec has no const
+    }
+    parts[count++] = {bytes + block.begin, block.end - block.begin};
   }
   return count;
 }
@@ -41,7 +53,7 @@ std::size_t Outgoing::take(std::span<std::uint8_t> room) {
   while (taken < room.size() && size_ > 0) {
     const Block& block = blocks_.front();
     const std::size_t part = std::min(room.size() - taken, block.end - block.begin);
-    std::memcpy(&room[taken], block.bytes.get() + block.begin, part);
+    std::memcpy(&room[taken], block.own.get() + block.begin, part);
     taken += part;
     drop(part);
   }

@@ -29,9 +29,15 @@ export function keepBytes(chunk: Uint8Array, start: number, end: number): Uint8A
 export class Assembler {
   /** Bytes gathered so far. */
   byteLength = 0
+  readonly #allocate: (byteLength: number) => Uint8Array
   #pieces: Uint8Array[] = []
   #block: Uint8Array | null = null
   #blockLength = 0
+
+  /** `allocate`: makes memory, which need not be zeroed. */
+  constructor(allocate: (byteLength: number) => Uint8Array) {
+    this.#allocate = allocate
+  }
 
   /** Adds the bytes of `chunk` from `start` to `end`. `announced`: how many bytes there will be in all, as far as known. */
   add(chunk: Uint8Array, start: number, end: number, announced = 0): void {
@@ -54,7 +60,7 @@ export class Assembler {
     const pieces = this.#pieces
     // None was empty when it came.
     if (pieces.some(({ length }) => length === 0)) throw new WebSocketError('payload-transferred')
-    const whole = pieces.length === 1 ? pieces[0]! : concat(pieces, this.byteLength)
+    const whole = pieces.length === 1 ? pieces[0]! : this.#concat(pieces)
     this.#pieces = []
     this.byteLength = 0
     return whole
@@ -80,7 +86,7 @@ export class Assembler {
     const needed = Math.max(doubled, Math.min(byteLength, LAST_BLOCK_BYTES))
     const toCome = announced - this.byteLength + byteLength
     const trusted = Math.min(toCome, this.byteLength * MAX_TRUST_FACTOR)
-    this.#block = new Uint8Array(trusted > byteLength ? trusted : needed)
+    this.#block = this.#allocate(trusted > byteLength ? trusted : needed)
   }
 
   #closeBlock(): void {
@@ -89,14 +95,14 @@ export class Assembler {
     this.#block = null
     this.#blockLength = 0
   }
-}
 
-function concat(pieces: readonly Uint8Array[], byteLength: number): Uint8Array {
-  const whole = new Uint8Array(byteLength)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
+  #concat(pieces: readonly Uint8Array[]): Uint8Array {
+    const whole = this.#allocate(this.byteLength)
+    let at = 0
+    for (const piece of pieces) {
+      whole.set(piece, at)
+      at += piece.length
+    }
+    return whole
   }
-  return whole
 }

@@ -29,7 +29,7 @@ export interface EngineBinding {
   engineGeneration(slot: number): number
   /** Sends the first `recordCount` records. Returns how many entries `stuck` has. */
   engineSend(recordCount: number): number
-  /** Sends bytes behind all records given before. Returns how many wait; what waits is a copy. */
+  /** Sends bytes behind all records given before. Returns how many wait; until they are sent the array is kept. */
   engineSendLong(slot: number, generation: number, bytes: Uint8Array): number
   enginePause(slot: number, generation: number): void
   engineResume(slot: number, generation: number): void

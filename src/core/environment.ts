@@ -10,6 +10,8 @@ export interface Environment {
   encodeUtf8(text: string): Uint8Array
   /** Encodes text into `target` at `offset`, where at least `3 * text.length` bytes are free. Returns the byte count. */
   writeUtf8(text: string, target: Uint8Array, offset: number): number
+  /** Fresh memory with a buffer of its own, which need not be zeroed. */
+  allocate(byteLength: number): Uint8Array
   /** A fresh masking key, unpredictable, as an unsigned or signed 32-bit integer. Source: RFC 6455 §10.3. */
   maskingKey(): number
   /** Fresh random bytes. */

@@ -170,7 +170,7 @@ export class Receiver {
       this.#handler.receiveControl(opcode, chunk.slice(start, end))
       return
     }
-    this.#control ??= new Assembler()
+    this.#control ??= new Assembler(this.#settings.environment.allocate)
     this.#control.add(chunk, start, end)
     if ((kind & RowFlag.LAST) === 0) return
     const payload = this.#control.take()
@@ -193,7 +193,7 @@ export class Receiver {
   #receiveMessagePiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
     const isLast = (kind & RowFlag.LAST) !== 0 && (first & HeaderBit.FIN) !== 0
     if (this.#messageOpcode === Opcode.TEXT && !this.#validateText(kind, chunk, start, end, isLast)) return
-    this.#assembler ??= new Assembler()
+    this.#assembler ??= new Assembler(this.#settings.environment.allocate)
     this.#assembler.add(chunk, start, end, this.#announcedBytes)
     if (!isLast) return
     const bytes = this.#assembler.take()
@@ -237,7 +237,7 @@ export class Receiver {
       maxBytes
     )
     if (frame === null) return
-    this.#assembler ??= new Assembler()
+    this.#assembler ??= new Assembler(this.#settings.environment.allocate)
     this.#assembler.add(frame.payload, 0, frame.payload.length)
     if (isFinal) this.#receiveEncodedMessage(this.#assembler.take())
   }
@@ -245,7 +245,7 @@ export class Receiver {
   /** Returns the payload of a data frame, a view if it came in one piece; null while it is not whole. */
   #gatherFrame(kind: number, chunk: Uint8Array, start: number, end: number): Uint8Array | null {
     if ((kind & WHOLE) === WHOLE) return chunk.subarray(start, end)
-    this.#frame ??= new Assembler()
+    this.#frame ??= new Assembler(this.#settings.environment.allocate)
     this.#frame.add(chunk, start, end)
     if ((kind & RowFlag.LAST) === 0) return null
     const payload = this.#frame.take()

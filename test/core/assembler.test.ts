@@ -27,7 +27,7 @@ describe('Assembler', () => {
   it('joins pieces of all sizes, in every order of two', () => {
     for (const first of sizes) {
       for (const second of sizes) {
-        const assembler = new Assembler()
+        const assembler = new Assembler((byteLength) => new Uint8Array(byteLength))
         const pieces = [noise(first), noise(second + 1).subarray(1), noise(7)]
         for (const piece of pieces) assembler.add(piece, 0, piece.length)
         const whole = join(pieces)
@@ -39,14 +39,14 @@ describe('Assembler', () => {
   })
 
   it('does not see what a reused chunk holds later, where it copied', () => {
-    const assembler = new Assembler()
+    const assembler = new Assembler((byteLength) => new Uint8Array(byteLength))
     const chunk = new Uint8Array(100)
     for (let i = 0; i < 1000; i++) assembler.add(chunk.fill(i & 0xff), 40, 41)
     expect(toHex(assembler.take())).toBe(toHex(Uint8Array.from({ length: 1000 }, (_, i) => i & 0xff)))
   })
 
   it('§10.4 a million pieces of one byte are joined in time that grows with their count', () => {
-    const assembler = new Assembler()
+    const assembler = new Assembler((byteLength) => new Uint8Array(byteLength))
     for (let i = 0; i < 1_000_000; i++) assembler.add(Uint8Array.of(i & 0xff), 0, 1)
     const whole = assembler.take()
     expect(whole.length).toBe(1_000_000)
