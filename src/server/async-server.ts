@@ -12,7 +12,7 @@ import { createLogger, type Logger } from '../log.js'
 import { FrontDoor } from './front-door.js'
 import { HANDLER_NAMES, type ServerHandlers } from './handlers.js'
 import type { HandshakeDecision } from './opening.js'
-import { type ResolvedOptions, resolveOptions, type ServerOptions } from './options.js'
+import { type ListenAt, type ResolvedOptions, resolveOptions, type ServerOptions } from './options.js'
 
 /** Options of an `AsyncServer`: those of servers, and handlers if you do not subclass. */
 export type AsyncServerOptions<T = undefined> = ServerOptions & Partial<ServerHandlers<T>>
@@ -104,14 +104,16 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   }
 
   /**
-   * Begins to listen and resolves when it does. Rejects with WebSocketError 'listen-failed', after which it may be tried
-   * again; a server that has listened does not listen a second time.
+   * Begins to listen and resolves when it does. `at` goes before the options of the same names. Rejects with WebSocketError
+   * 'invalid-option', and with 'listen-failed', after which it may be tried again; a server that has listened does not listen
+   * a second time.
    */
-  async listen(): Promise<this> {
+  async listen(at: ListenAt = {}): Promise<this> {
+    const options = resolveOptions({ ...this.#options, ...at })
     if (this.#state !== 'new') throw new WebSocketError('listen-failed', { detail: 'a server listens once' })
     this.#state = 'listening'
     try {
-      await this.#parts.door.listen()
+      await this.#parts.door.listen(options)
     } catch (error) {
       // Whatever is in the way, e.g. a port in use, may be gone the next time.
       if (this.#state === 'listening') this.#state = 'new'

@@ -60,9 +60,12 @@ export class FrontDoor<T> {
     return this.#http
   }
 
-  /** Begins to listen. Rejects with WebSocketError 'listen-failed', also if `stopAccepting` was called meanwhile. */
-  async listen(): Promise<void> {
-    const listener = await listen(this.#options, this.#logger, (stream, isSecure) => {
+  /**
+   * Begins to listen where `options` say. Rejects with WebSocketError 'listen-failed', also if `stopAccepting` was called
+   * meanwhile.
+   */
+  async listen(options: ResolvedOptions): Promise<void> {
+    const listener = await listen(options, this.#logger, (stream, isSecure) => {
       this.#open(stream, isSecure)?.read()
     })
     if (!this.#isAccepting) {

@@ -1,30 +1,43 @@
 // Owns the making of a listening socket, plain or TLS. Must not know what is spoken over it.
-import { createServer as createNetServer, type Server as NetServer } from 'node:net'
+import { once } from 'node:events'
+import { createServer as createNetServer, type ListenOptions, type Server as NetServer } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer } from 'node:tls'
 import { WebSocketError } from '../core/errors.js'
 import type { Logger } from '../log.js'
 import type { ResolvedOptions } from './options.js'
+import { shareAddress } from './shared-port.js'
 
 /** Gets every stream that is accepted. */
 export type OnStream = (stream: Duplex, isSecure: boolean) => void
 
 /** Listens and resolves when it does. Rejects with WebSocketError 'listen-failed', which says where and why. */
-export function listen(options: ResolvedOptions, logger: Logger, onstream: OnStream): Promise<NetServer> {
+export async function listen(
+  options: ResolvedOptions,
+  logger: Logger,
+  onstream: OnStream
+): Promise<NetServer> {
+  const { host, port, socketPath } = options
   const server = createListener(options, logger, onstream)
-  const { host, port, socketPath, backlog } = options
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const where = socketPath ?? `${host ?? 'all addresses'}, port ${port}`
-      reject(new WebSocketError('listen-failed', { detail: `${where}: ${explain(cause)}`, cause }))
+  try {
+    server.listen(await addressOf(options))
+    await once(server, 'listening')
+  } catch (cause) {
+    if (cause instanceof WebSocketError) throw cause
+    const where = socketPath ?? `${host ?? 'all addresses'}, port ${port}`
+    throw new WebSocketError('listen-failed', {
+      detail: `${where}: ${explain(cause as NodeJS.ErrnoException)}`,
+      cause
     })
-    server.listen(socketPath === undefined ? { host, port, backlog } : { path: socketPath, backlog }, () => {
-      server.removeAllListeners('error')
-      // E.g. no descriptors left for accept: the server goes on when there are some again.
-      server.on('error', (error) => logger.warn(`cannot accept: ${error.message}`))
-      resolve(server)
-    })
-  })
+  }
+  // E.g. no descriptors left for accept: the server goes on when there are some again.
+  return server.on('error', (error) => logger.warn(`cannot accept: ${error.message}`))
+}
+
+async function addressOf(options: ResolvedOptions): Promise<ListenOptions> {
+  const { host, port, socketPath: path, backlog, reusePort } = options
+  if (path !== undefined) return { path, backlog }
+  return reusePort ? shareAddress({ host, port, backlog }) : { host, port, backlog }
 }
 
 function createListener(options: ResolvedOptions, logger: Logger, onstream: OnStream): NetServer {
@@ -49,5 +62,6 @@ function explain(error: NodeJS.ErrnoException): string {
   if (error.code === 'EACCES')
     return 'this needs rights that the process has not (EACCES); ports below 1024 often do'
   if (error.code === 'EADDRNOTAVAIL') return 'this machine has no such address (EADDRNOTAVAIL)'
+  if (error.code === 'ENOTSUP') return 'this system cannot share ports, leave reusePort out (ENOTSUP)'
   return error.message
 }

@@ -20,6 +20,11 @@ export interface ServerOptions {
   socketPath?: string
   /** Connections that the kernel keeps until they are accepted. Default 511. */
   backlog?: number
+  /**
+   * Lets other threads and processes of the same user listen at the same `host` and `port` (SO_REUSEPORT); the kernel spreads
+   * the connections among them. All of them must set it. Needs Node.js 22.12 or 23.1, or on Linux the addon. Default false.
+   */
+  reusePort?: boolean
   /** Serves wss: with `key` and `cert`, or any other options of `tls.createServer`. Default: none, ws: is served. */
   tls?: TlsOptions
   /** Subprotocols that the server speaks: the first one that the client offers and that is in here is chosen. Default: none. */
@@ -69,6 +74,9 @@ export interface ServerOptions {
   logger?: Logger
 }
 
+/** The options that `listen` takes, too. */
+export type ListenAt = Pick<ServerOptions, 'port' | 'reusePort'>
+
 /** Options with their defaults filled in. */
 export type ResolvedOptions = Required<Omit<ServerOptions, UndefinedByDefault>> &
   Pick<ServerOptions, UndefinedByDefault>
@@ -84,6 +92,7 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   port: integer(0, 65_535),
   socketPath: text,
   backlog: integer(1, 2 ** 31 - 1),
+  reusePort: boolean,
   tls: tlsOptions,
   protocols: listOf(isProtocol, 'subprotocol names (tokens), none twice'),
   extensions: listOf((value) => typeof value === 'object' && value !== null, 'extensions'),
@@ -126,6 +135,9 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
       `lowWatermarkBytes (${resolved.lowWatermarkBytes}) is above highWatermarkBytes (${resolved.highWatermarkBytes})`
     )
   }
+  if (resolved.reusePort && resolved.socketPath !== undefined) {
+    fail('reusePort is for TCP ports, and socketPath is given')
+  }
   return resolved
 }
 
@@ -136,6 +148,7 @@ function withDefaults(options: ServerOptions): ResolvedOptions {
     ...options,
     port: options.port ?? 0,
     backlog: options.backlog ?? 511,
+    reusePort: options.reusePort ?? false,
     protocols: options.protocols ?? [],
     extensions: options.extensions ?? [],
     maxConnections: options.maxConnections ?? Number.POSITIVE_INFINITY,

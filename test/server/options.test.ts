@@ -23,6 +23,7 @@ describe('resolveOptions', () => {
     expect(resolveOptions({})).toEqual({
       port: 0,
       backlog: 511,
+      reusePort: false,
       protocols: [],
       extensions: [],
       maxConnections: Number.POSITIVE_INFINITY,
