@@ -148,16 +148,25 @@ class KeptArray : public Kept {
   napi_ref array_ = nullptr;
 };
 
-// engineSendLong(slot, generation, bytes): sends a long piece. Returns how many bytes wait.
+// engineSendLong(slot, generation, offset, length, bytes): sends a piece of the send arena and a long one behind it.
+// Returns how many bytes wait.
 napi_value send_long(napi_env env, napi_callback_info info) {
-  napi_value arguments[3];
+  napi_value arguments[5];
   Target target;
+  std::uint32_t offset = 0, length = 0;
   std::span<std::uint8_t> bytes;
   EngineHost* host = host_of(env);
   if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
-  if (!read_bytes(env, arguments[2], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
-  auto kept = std::make_unique<KeptArray>(env, arguments[2]);
-  return number(env, static_cast<double>(host->engine().send_long(target.slot, target.generation, std::move(kept))));
+  const std::span<const std::uint8_t> arena = host->memory().send_arena;
+  if (napi_get_value_uint32(env, arguments[2], &offset) != napi_ok ||
+      napi_get_value_uint32(env, arguments[3], &length) != napi_ok || offset > arena.size() ||
+      length > arena.size() - offset) {
+    return throw_type_error(env, "offset and length must be numbers within the send arena");
+  }
+  if (!read_bytes(env, arguments[4], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
+  auto kept = std::make_unique<KeptArray>(env, arguments[4]);
+  return number(env, static_cast<double>(host->engine().send_long(target.slot, target.generation,
+                                                                  arena.subspan(offset, length), std::move(kept))));
 }
 
 // enginePause, engineResume, engineEnd, engineClose(slot, generation).

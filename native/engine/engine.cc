@@ -17,6 +17,8 @@ namespace scan_state = layout::scan_state;
 
 // Most bytes of one read: the next socket's turn comes soon.
 constexpr std::size_t MAX_READ_BYTES = 64 * 1024;
+// Bytes read from one socket before the next one's turn: a long message is through sooner, and stays in the cache.
+constexpr std::size_t MAX_RUN_BYTES = 512 * 1024;
 // With less room in the arena than this, what is in it is delivered first.
 constexpr std::size_t MIN_READ_BYTES = 16 * 1024;
 // Bytes read in one turn; then the rest of the process has its turn.
@@ -105,6 +107,18 @@ void Engine::list(std::int32_t slot) {
   readable_.push_back(slot);
 }
 
+// Lists a socket that has more: first, until its run is over, then last.
+void Engine::relist(std::int32_t slot, std::size_t size) {
+  run_bytes_ = slot == run_slot_ ? run_bytes_ + size : size;
+  run_slot_ = slot;
+  if (run_bytes_ >= MAX_RUN_BYTES) {
+    run_slot_ = -1;
+    return list(slot);
+  }
+  at(slot).is_listed = true;
+  readable_.push_front(slot);
+}
+
 // The table is empty here and has room for a row of every failure and every event.
 void Engine::poll(const EngineMemory& memory) {
   while (!failed_.empty() && rows_left(memory) > Poller::MAX_READY) {
@@ -178,8 +192,11 @@ bool Engine::read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandl
   const auto size = static_cast<std::size_t>(count);
   budget_ -= std::min(budget_, size);
   // A short read means that the socket is drained, unless an end stands behind the bytes.
-  if (size == room.size() || found.is_hanging_up) list(slot);
-  else found.is_readable = false;
+  if (size < room.size() && !found.is_hanging_up) {
+    found.is_readable = false;
+  } else {
+    relist(slot, size);
+  }
   return scan_chunk(slot, size, memory, handler);
 }
 
@@ -268,16 +285,21 @@ std::size_t Engine::send(std::span<const std::int32_t> records, std::span<const 
   return stuck_count;
 }
 
-std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> kept) {
+std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> head,
+                                std::unique_ptr<Kept> kept) {
   if (!is_live(slot, generation) || at(slot).error != 0) return 0;
   Slot& found = at(slot);
   const std::span<const std::uint8_t> bytes = kept->bytes();
+  const std::size_t size = head.size() + bytes.size();
+  std::array<iovec, 2> parts{iovec{const_cast<std::uint8_t*>(head.data()), head.size()},
+                             iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}};
+  std::span<iovec> left = parts;
   std::size_t sent = 0;
-  while (sent < bytes.size() && found.outgoing == nullptr) {
-    iovec part{const_cast<std::uint8_t*>(&bytes[sent]), bytes.size() - sent};
-    const ssize_t count = write_parts(found.descriptor.number(), {&part, 1});
+  while (sent < size && found.outgoing == nullptr) {
+    const ssize_t count = write_parts(found.descriptor.number(), left);
     if (count >= 0) {
       sent += static_cast<std::size_t>(count);
+      left = drop_front(left, static_cast<std::size_t>(count));
     } else if (errno == EAGAIN) {
       found.outgoing = std::make_unique<Outgoing>();
     } else {
@@ -285,7 +307,8 @@ std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std:
       return 0;
     }
   }
-  if (sent < bytes.size()) found.outgoing->append(std::move(kept), sent);
+  if (sent < head.size()) found.outgoing->append(head.subspan(sent));
+  if (sent < size) found.outgoing->append(std::move(kept), sent - std::min(sent, head.size()));
   return waiting_bytes(found);
 }
 

@@ -70,9 +70,10 @@ class Engine {
   std::size_t send(std::span<const std::int32_t> records, std::span<const std::uint8_t> arena,
                    std::span<std::int32_t> stuck);
 
-  // Sends one long piece, behind all that was given to `send` for that slot, and keeps what the socket does not take
-  // where it is. Returns the bytes that wait now.
-  std::uint64_t send_long(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> kept);
+  // Sends `head` (short: what the socket does not take is copied) and one long piece (which is kept where it is), behind
+  // all that was given to `send` for that slot. Returns the bytes that wait now.
+  std::uint64_t send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> head,
+                          std::unique_ptr<Kept> kept);
 
   void pause(std::int32_t slot, std::int32_t generation);
   void resume(std::int32_t slot, std::int32_t generation);
@@ -100,6 +101,7 @@ class Engine {
 
   Slot& at(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)]; }
   void list(std::int32_t slot);
+  void relist(std::int32_t slot, std::size_t size);
   void poll(const EngineMemory& memory);
   void write_waiting(std::int32_t slot, const EngineMemory& memory);
   bool read_listed(const EngineMemory& memory, BatchHandler& handler);
@@ -123,6 +125,8 @@ class Engine {
   std::size_t row_count_ = 0;
   std::size_t arena_used_ = 0;
   std::size_t budget_ = 0;
+  std::int32_t run_slot_ = -1;  // the socket that was read last, and how much in a row
+  std::size_t run_bytes_ = 0;
   // Scratch of `send`.
   std::vector<std::int32_t> next_record_;  // for each record the next one of the same slot, or -1
   std::vector<std::int32_t> last_record_;  // for each slot its last record, or -1

@@ -29,8 +29,11 @@ export interface EngineBinding {
   engineGeneration(slot: number): number
   /** Sends the first `recordCount` records. Returns how many entries `stuck` has. */
   engineSend(recordCount: number): number
-  /** Sends bytes behind all records given before. Returns how many wait; until they are sent the array is kept. */
-  engineSendLong(slot: number, generation: number, bytes: Uint8Array): number
+  /**
+   * Sends `length` bytes of the send arena from `offset` on, then `bytes`, behind all records given before. Returns how
+   * many bytes wait; until they are sent the array is kept.
+   */
+  engineSendLong(slot: number, generation: number, offset: number, length: number, bytes: Uint8Array): number
   enginePause(slot: number, generation: number): void
   engineResume(slot: number, generation: number): void
   /** Ends the sending side when all that waits is sent. */

@@ -112,12 +112,27 @@ export class EngineLoop {
     atEndOfTurn(this.#onendofturn)
   }
 
+  /**
+   * Sends a long piece of a slot: in one go with what was recorded last, if that is the slot's own (the frame's header).
+   * Returns how many of the slot's bytes wait.
+   */
+  sendLong(slot: number, generation: number, bytes: Uint8Array): number {
+    const last = (this.#recordCount - 1) * RECORD_WORDS
+    const isOwn = last >= 0 && this.#records[last] === slot && this.#records[last + 1] === generation
+    if (isOwn) this.#recordCount--
+    // What the arena has stays there until the next use of it.
+    this.flush()
+    const offset = isOwn ? this.#records[last + 2]! : 0
+    const length = isOwn ? this.#records[last + 3]! : 0
+    return this.#binding.engineSendLong(slot, generation, offset, length, bytes)
+  }
+
   /** Sends what is in the send arena. */
   flush(): void {
+    if (this.#used === 0) return
     const count = this.#recordCount
-    if (count === 0) return
     this.#recordCount = this.#used = 0
-    const stuckCount = this.#binding.engineSend(count)
+    const stuckCount = count === 0 ? 0 : this.#binding.engineSend(count)
     for (let at = 0; at < stuckCount * STUCK_WORDS; at += STUCK_WORDS) {
       const waiting = join(this.#stuck[at + 1]!, this.#stuck[at + 2]!)
       this.#transports[this.#stuck[at]!]?.setWaiting(waiting)
@@ -371,9 +386,8 @@ export class EngineTransport implements Transport, SendQueue {
 
   #sendLong(bytes: Uint8Array): void {
     this.schedule()
-    this.#loop.flush()
+    this.#waitingBytes = this.#loop.sendLong(this.#slot, this.generation, bytes)
     this.#flushedBytes += bytes.length
-    this.#waitingBytes = this.#binding.engineSendLong(this.#slot, this.generation, bytes)
   }
 
   #closeIfOver(): void {
