@@ -29,6 +29,6 @@ export {
 export type { TrustedOrigins } from './core/origin.js'
 export type { Logger, LogLevel } from './log.js'
 export { AsyncServer, type AsyncServerOptions } from './server/async-server.js'
+export type { Acceptance, HandshakeDecision } from './server/decision.js'
 export type { ServerHandlers } from './server/handlers.js'
-export type { Acceptance, HandshakeDecision } from './server/opening.js'
 export type { ListenAt, ServerOptions } from './server/options.js'

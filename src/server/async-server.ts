@@ -9,9 +9,9 @@ import { describe, type Message } from '../core/message.js'
 import { Endpoint } from '../endpoint.js'
 import { type Tier, tier } from '../kernels/index.js'
 import { createLogger, type Logger } from '../log.js'
+import type { HandshakeDecision } from './decision.js'
 import { FrontDoor } from './front-door.js'
 import { HANDLER_NAMES, type ServerHandlers } from './handlers.js'
-import type { HandshakeDecision } from './opening.js'
 import { type ListenAt, type ResolvedOptions, resolveOptions, type ServerOptions } from './options.js'
 
 /** Options of an `AsyncServer`: those of servers, and handlers if you do not subclass. */

@@ -43,6 +43,7 @@ export class FrontDoor<T> {
       onhandshake,
       openings: new Set(),
       handshakeTimeouts: new Timeouts(options.handshakeTimeoutMs, (opening: Opening<T>) => opening.expire()),
+      closeTimeouts: new Timeouts(options.closeTimeoutMs, (opening: Opening<T>) => opening.destroy()),
       wantsHttp: () => this.#http !== null,
       giveToHttp: (stream, bytes) => this.#giveToHttp(stream, bytes)
     }
@@ -83,6 +84,7 @@ export class FrontDoor<T> {
     this.#http?.close()
     for (const opening of [...this.#context.openings]) opening.destroy()
     this.#context.handshakeTimeouts.clear()
+    this.#context.closeTimeouts.clear()
   }
 
   /** Resolves when the HTTP server has ended its responses; those that take longer than `graceMs` (0: no limit) are cut off. */

@@ -4,7 +4,7 @@ import type { CloseDetails } from '../core/closing.js'
 import type { WebSocketError } from '../core/errors.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
 import type { Message } from '../core/message.js'
-import type { HandshakeDecision } from './opening.js'
+import type { HandshakeDecision } from './decision.js'
 
 /** The handlers of a server, to be overridden in a subclass or given with the options. */
 export interface ServerHandlers<T> {

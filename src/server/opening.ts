@@ -14,7 +14,6 @@ import {
   type Refusal,
   readUpgrade
 } from '../core/handshake-server.js'
-import type { HeaderSource } from '../core/head-writer.js'
 import { HeaderFields } from '../core/header-fields.js'
 import { HeadParser, REQUEST_LINE, type RequestHead, type RequestLine } from '../core/http-head.js'
 import { isTrustedOrigin } from '../core/origin.js'
@@ -22,20 +21,8 @@ import type { Endpoint } from '../endpoint.js'
 import { acceptExtensions, closeExtensions } from '../extensions/negotiation.js'
 import { environment } from '../kernels/index.js'
 import type { Logger } from '../log.js'
+import { type Acceptance, type HandshakeDecision, isRefusal } from './decision.js'
 import type { ResolvedOptions } from './options.js'
-
-/** Accepts a handshake; every member may be left out. */
-export interface Acceptance<T> {
-  /** The subprotocol, one of those that the client offered; null: none. Default: by the option `protocols`. */
-  readonly protocol?: string | null
-  /** Further headers of the response, e.g. Set-Cookie. */
-  readonly headers?: HeaderSource
-  /** What `client.data` begins with. */
-  readonly data?: T
-}
-
-/** What `onhandshake` decides: a denial (it has a `status`), an acceptance, or nothing, which accepts. */
-export type HandshakeDecision<T> = Refusal | Acceptance<T> | undefined | void
 
 /** What all openings of one server share. */
 export interface OpeningContext<T> {
@@ -45,6 +32,8 @@ export interface OpeningContext<T> {
   /** Openings that are under way, those that were refused and are about to end included. */
   readonly openings: Set<Opening<T>>
   readonly handshakeTimeouts: Timeouts<Opening<T>>
+  /** For those that were refused: how long the peer may take to read the answer and go. */
+  readonly closeTimeouts: Timeouts<Opening<T>>
   onhandshake(request: HandshakeRequest): HandshakeDecision<T> | PromiseLike<HandshakeDecision<T>>
   /** Whether requests that are no handshakes have somewhere to go. */
   wantsHttp(): boolean
@@ -94,7 +83,6 @@ export class Opening<T> {
 
   /** Ends the opening because the time is over. */
   expire(): void {
-    if (this.#state === 'refused') return this.destroy()
     this.#log('handshake-timeout', `still ${this.#state} the request`)
     this.#refuse({ status: this.#state === 'reading' ? 408 : 503 })
   }
@@ -201,7 +189,7 @@ export class Opening<T> {
     // The client was lost while the application decided.
     if (this.#stream.destroyed) return
     try {
-      if (decision !== undefined && 'status' in decision) {
+      if (isRefusal(decision)) {
         this.#log('handshake-denied', `status ${decision.status}`)
         this.#refuse(decision)
       } else {
@@ -251,7 +239,9 @@ export class Opening<T> {
 
   #refuseFor(error: WebSocketError, status: number): void {
     this.#log(error.code, error.message)
-    this.#refuse({ status, body: `${error.message}\n` })
+    // How the server is set up is nothing for strangers; what their request lacks, they may know.
+    const isPolicy = status === 403 || status === 503
+    this.#refuse(isPolicy ? { status } : { status, body: `${error.message}\n` })
   }
 
   #refuse(refusal: Refusal): void {
@@ -259,7 +249,8 @@ export class Opening<T> {
     const response = encodeRefusal(refusal)
     this.#stopReading()
     this.#state = 'refused'
-    this.#context.handshakeTimeouts.start(this)
+    this.#context.handshakeTimeouts.stop(this)
+    this.#context.closeTimeouts.start(this)
     // What the peer still sends is read and dropped: closing with unread bytes would reset the connection, and the
     // answer could be lost on the way.
     this.#stream.resume()
@@ -274,6 +265,7 @@ export class Opening<T> {
     this.#stream.off('close', this.#onclose)
     this.#context.openings.delete(this)
     this.#context.handshakeTimeouts.stop(this)
+    this.#context.closeTimeouts.stop(this)
   }
 
   #log(code: string, detail: string): void {

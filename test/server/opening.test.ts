@@ -126,7 +126,13 @@ describe('onhandshake', () => {
     ['gives a status out of range', () => ({ status: 101 })],
     ['returns what is no decision', () => false as unknown as object],
     ['returns a string', () => 'no' as unknown as object],
-    ['returns null', () => null as unknown as object]
+    ['returns null', () => null as unknown as object],
+    ['returns an array', () => []],
+    ['returns the response of a framework', () => new Response(null, { status: 401 })],
+    ['returns an object of a class', () => new Headers({ status: '401' })],
+    ['misspells status', () => ({ statusCode: 401 })],
+    ['denies and accepts at once', () => ({ status: 401, data: 1 })],
+    ['gives a body and no status', () => ({ body: 'no' })]
   ])('§4.2.2 answers 500 without the details if it %s', async (_, onhandshake) => {
     const logged: string[] = []
     const log = (text: string) => void logged.push(text)
@@ -224,8 +230,7 @@ describe('a request that is refused', () => {
 
   it('§10.2 gets 403 from a page of another host, by default', async () => {
     const answer = await answerTo({}, upgradeRequest('/', ['Origin: https://evil.test']))
-    expect(answer).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/)
-    expect(answer).toContain('https://evil.test at host 127.0.0.1; the option trustedOrigins can allow it')
+    expect(answer).toBe(refusal('403 Forbidden', '403 Forbidden\n'))
   })
 
   it('§4.2.2 gets 404 at a path that is not served', async () => {
@@ -253,8 +258,8 @@ describe('a request that is refused', () => {
     const refused = await connectTo(server)
     refused.write(upgradeRequest())
     refused.end()
-    const body = 'the server already has maxConnections clients: 2\n'
-    expect((await refused.readRest()).toString()).toBe(refusal('503 Service Unavailable', body))
+    const answer = (await refused.readRest()).toString()
+    expect(answer).toBe(refusal('503 Service Unavailable', '503 Service Unavailable\n'))
     first.close()
     await first.closed
     await until(() => server.clients.size === 0, 'the first one is gone')
@@ -329,6 +334,29 @@ describe('timing and chunks', () => {
     const writing = setInterval(() => client.write('X: nobody hears this\r\n'), 20)
     cleanUp(() => clearInterval(writing))
     expect(await within(client.closed, 'the reset')).toBe('reset')
+  })
+
+  it('drops a peer that stays after it was refused, after closeTimeoutMs, without a handshakeTimeoutMs too', async () => {
+    const server = await serve({ handshakeTimeoutMs: 0, closeTimeoutMs: 60, locations: ['/a'] })
+    const client = await connectTo(server)
+    client.socket.allowHalfOpen = true
+    client.write(upgradeRequest())
+    expect(await client.readHead()).toMatch(/^HTTP\/1\.1 404 Not Found\r\n/)
+    await within(client.ended, 'the end of the answer')
+    const writing = setInterval(() => client.write('X: nobody hears this\r\n'), 20)
+    cleanUp(() => clearInterval(writing))
+    expect(await within(client.closed, 'the reset')).toBe('reset')
+  })
+
+  it('logs what a refused stranger is not told', async () => {
+    const logged: string[] = []
+    const log = (text: string) => void logged.push(text)
+    const logger = { error: log, warn: log, info: log, debug: log }
+    await answerTo({ logger, logLevel: 'info' }, upgradeRequest('/', ['Origin: https://evil.test']))
+    expect(logged).toContain(
+      'refused a handshake of 127.0.0.1 (untrusted-origin): the Origin of the request is not trusted: ' +
+        'https://evil.test at host 127.0.0.1; the option trustedOrigins can allow it (RFC 6455 §10.2)'
+    )
   })
 
   it('answers 503 if onhandshake takes too long, and ignores what it decides then', async () => {
