@@ -1,16 +1,18 @@
 // Owns what comes to a server's port: accepted streams become connections, go to the HTTP server, or are refused.
 // Must not know handlers other than `onhandshake`, nor what connections do.
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
-import type { AddressInfo, Server as NetServer, Socket } from 'node:net'
+import { type AddressInfo, type Server as NetServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Timeouts } from '../clock.js'
 import { WebSocketError } from '../core/errors.js'
 import type { Endpoint } from '../endpoint.js'
 import type { Logger } from '../log.js'
+import { HttpUpgrades } from './http-upgrades.js'
 import { listen } from './listener.js'
 import { Opening, type OpeningContext } from './opening.js'
 import type { ResolvedOptions } from './options.js'
+import { PendingResponses } from './pending-responses.js'
 
 /** How often a server that closes looks for HTTP connections whose last response has ended. */
 const HTTP_SWEEP_MS = 20
@@ -24,6 +26,8 @@ export class FrontDoor<T> {
   readonly #httpStreams = new Set<Duplex>()
   /** Sockets under TLS: one whose TLS handshake is under way stands nowhere else. */
   readonly #securedSockets = new Set<Socket>()
+  /** What ends each attachment to an HTTP server of the application. */
+  readonly #detachers = new Set<() => void>()
   #listener: NetServer | null = null
   #http: HttpServer | null = null
   #isAccepting = true
@@ -77,9 +81,38 @@ export class FrontDoor<T> {
     if (this.#options.tls !== undefined) listener.on('connection', (socket) => this.#keepSecured(socket))
   }
 
+  /**
+   * Takes the handshakes of an HTTP server at `locations` (undefined: all). Returns what ends that. Throws WebSocketError
+   * 'listen-failed' after `stopAccepting`.
+   */
+  attach(http: HttpServer, locations: readonly string[] | undefined): () => void {
+    if (!this.#isAccepting) throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
+    const take = (served: readonly string[] | undefined) => {
+      const { locations: _, ...options } = this.#options
+      const context = {
+        ...this.#context,
+        options: served === undefined ? options : { ...options, locations: served }
+      }
+      return (message: IncomingMessage, stream: Duplex, head: Buffer) =>
+        this.#open(likeOurs(stream), 'encrypted' in stream, context)?.take(message, head)
+    }
+    const remove = HttpUpgrades.of(http).add({
+      wants: (path) => locations === undefined || (path !== null && locations.includes(path)),
+      take: take(locations),
+      refuse: take([])
+    })
+    const detach = () => {
+      remove()
+      this.#detachers.delete(detach)
+    }
+    this.#detachers.add(detach)
+    return detach
+  }
+
   /** Accepts nothing more, and drops the handshakes under way. */
   stopAccepting(): void {
     this.#isAccepting = false
+    for (const detach of this.#detachers) detach()
     this.#listener?.close()
     this.#http?.close()
     for (const opening of [...this.#context.openings]) opening.destroy()
@@ -109,18 +142,24 @@ export class FrontDoor<T> {
   }
 
   /** A TLS handshake or a request before this one may have ended only after the server stopped accepting. */
-  #open(stream: Duplex, isSecure: boolean): Opening<T> | null {
-    if (this.#isAccepting) return new Opening(this.#context, stream, isSecure)
+  #open(stream: Duplex, isSecure: boolean, context = this.#context): Opening<T> | null {
+    if (this.#isAccepting) return new Opening(context, stream, isSecure)
     stream.destroy()
     return null
   }
 
   #createHttp(): HttpServer {
-    const server = createHttpServer()
+    const { maxHeadBytes, maxHeaderCount } = this.#options
+    const server = createHttpServer({ maxHeaderSize: maxHeadBytes })
+    // Node.js drops what is beyond its limit: one more shows that there were too many.
+    server.maxHeadersCount = maxHeaderCount + 1
+    const pending = new PendingResponses(server)
     // A keep-alive connection may ask for an upgrade after other requests.
     server.on('upgrade', (message: IncomingMessage, stream: Duplex, head: Buffer) => {
       this.#httpStreams.delete(stream)
-      this.#open(stream, 'encrypted' in stream)?.take(message, head)
+      // What is still to be written into it would stand between our frames.
+      if (pending.has(stream)) stream.destroy()
+      else this.#open(stream, 'encrypted' in stream)?.take(message, head)
     })
     // It never listens itself; this event is what starts its timeouts for slow requests.
     server.emit('listening')
@@ -134,4 +173,11 @@ export class FrontDoor<T> {
     this.http.emit('connection', stream)
     stream.resume()
   }
+}
+
+/** Makes a stream of an HTTP server as our own listener's are: half open, without delay, without a time limit. */
+function likeOurs(stream: Duplex): Duplex {
+  stream.allowHalfOpen = true
+  if (stream instanceof Socket) stream.setNoDelay(true).setTimeout(0)
+  return stream
 }

@@ -78,7 +78,13 @@ export class Opening<T> {
   /** Takes a request that an HTTP server has read, and the bytes that came behind it. */
   take(message: IncomingMessage, rest: Uint8Array): void {
     const { method = '', url = '', httpVersion, rawHeaders } = message
-    this.#decide({ method, target: url, version: httpVersion, headers: new HeaderFields(rawHeaders) }, rest)
+    const { maxHeaderCount } = this.#context.options
+    if (rawHeaders.length > 2 * maxHeaderCount) {
+      const detail = `more than ${maxHeaderCount}`
+      return this.#refuseFor(new WebSocketError('too-many-headers', { detail }), 431)
+    }
+    const head = { method, target: url, version: httpVersion, headers: new HeaderFields(rawHeaders) }
+    this.#decide(head, rest, () => encodeWithoutUpgrade(message, rest))
   }
 
   /** Ends the opening because the time is over. */
@@ -98,7 +104,7 @@ export class Opening<T> {
       if (parsed === null) return
       this.#stream.pause()
       this.#stopReading()
-      this.#decide(parsed.head, parsed.rest)
+      this.#decide(parsed.head, parsed.rest, () => this.#parser.takeBytes())
     } catch (error) {
       if (!(error instanceof WebSocketError)) throw error
       this.#refuseFor(error, error.code === 'malformed-request' ? 400 : 431)
@@ -123,10 +129,11 @@ export class Opening<T> {
     this.#stream.off('end', this.#onend)
   }
 
-  #decide(head: RequestHead, rest: Uint8Array): void {
+  /** `takeRequest` gives the bytes of the request for an HTTP server, should it be no handshake. */
+  #decide(head: RequestHead, rest: Uint8Array, takeRequest: () => Uint8Array): void {
     this.#state = 'deciding'
     const upgrade = readUpgrade(head, { remoteAddress: this.#remoteAddress, isSecure: this.#isSecure })
-    if (upgrade.kind === 'http') return this.#giveToHttp()
+    if (upgrade.kind === 'http') return this.#giveToHttp(takeRequest)
     if (upgrade.kind === 'refused') return this.#refuseFor(upgrade.error, upgrade.status)
     const { request } = upgrade
     const { error, status } = this.#checkPolicy(request)
@@ -134,14 +141,12 @@ export class Opening<T> {
     this.#ask(request, rest)
   }
 
-  #giveToHttp(): void {
-    const bytes = this.#parser.takeBytes()
-    // A request that an HTTP server has read cannot be given back to it: nothing was kept of it.
-    if (bytes.length === 0 || !this.#context.wantsHttp()) {
+  #giveToHttp(takeRequest: () => Uint8Array): void {
+    if (!this.#context.wantsHttp()) {
       return this.#refuse({ status: 426, body: 'This server speaks WebSocket only.\n' })
     }
     this.#end()
-    this.#context.giveToHttp(this.#stream, bytes)
+    this.#context.giveToHttp(this.#stream, takeRequest())
   }
 
   #checkPolicy(request: HandshakeRequest): { error: WebSocketError | null; status: number } {
@@ -273,6 +278,19 @@ export class Opening<T> {
       `refused a handshake of ${this.#remoteAddress ?? 'a local peer'} (${code}): ${detail}`
     )
   }
+}
+
+/**
+ * Encodes a request that an HTTP server has read, and what came behind its head, for that server to read again: without
+ * Upgrade, which a server may ignore. Source: RFC 9110 §7.8.
+ */
+function encodeWithoutUpgrade(message: IncomingMessage, rest: Uint8Array): Uint8Array {
+  const { method, url, httpVersion, rawHeaders } = message
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    if (rawHeaders[at]!.toLowerCase() !== 'upgrade') head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`
+  }
+  return Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), rest])
 }
 
 function isThenable<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {

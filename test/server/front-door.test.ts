@@ -115,6 +115,79 @@ describe('a request that is no handshake', () => {
     ])
   })
 
+  it.each([
+    [
+      'GET',
+      'GET /page HTTP/1.1\r\nHost: x\r\nX-Name: J\xf6rg\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n'
+    ],
+    [
+      'POST',
+      'POST /page HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tls/1.0\r\nContent-Length: 5\r\n\r\nhello'
+    ],
+    [
+      'POST in chunks',
+      'POST /page HTTP/1.1\r\nHost: x\r\nupgrade: a\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'
+    ],
+    [
+      'POST to websocket',
+      'POST /page HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: 5\r\n\r\nhello'
+    ]
+  ])('RFC 9110 §7.8 gets its answer although it asks for another Upgrade: %s', async (_, text) => {
+    const server = await serveBoth()
+    const client = await connectTo(server)
+    const expected = text.startsWith('POST') ? 'POST /page hello' : 'GET /page '
+    for (let i = 0; i < 2; i++) {
+      client.write(text)
+      expect(await client.readHead()).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+      await until(() => client.unread.length === expected.length, 'the body arrived')
+      expect(client.unread.toString()).toBe(expected)
+      client.discard()
+    }
+  })
+
+  it('drops a client that pipelines a handshake behind a request whose response is under way', async () => {
+    const { lines, handlers } = recorder()
+    const [asked, answer] = [gate(), gate()]
+    const server = await serve(handlers)
+    server.http.on('request', async (_, response: ServerResponse) => {
+      asked.open()
+      await answer.passed
+      response.end('late')
+    })
+    const client = await connectTo(server)
+    client.write(`${GET}${upgradeRequest()}`)
+    await asked.passed
+    expect((await client.readRest()).toString()).toBe('')
+    answer.open()
+    expect(lines).toEqual([])
+  })
+
+  it('§4.2.1 maxHeadBytes and maxHeaderCount hold behind it, too', async () => {
+    const limits = { maxHeadBytes: 1000, maxHeaderCount: 40 }
+    const fields = Array.from({ length: 41 - 5 }, (_, index) => `X-${index}: x`)
+    const hostile = [upgradeRequest('/', fields), upgradeRequest('/', [`X: ${'x'.repeat(1000)}`])]
+    for (const text of hostile) {
+      const server = await serveBoth(limits)
+      const client = await connectTo(server)
+      client.write(GET)
+      await client.readHead()
+      await until(() => client.unread.length === 10, 'the body arrived')
+      client.discard()
+      client.write(text)
+      expect((await client.readRest()).toString()).toMatch(
+        /^HTTP\/1\.1 431 Request Header Fields Too Large\r\n/
+      )
+    }
+    const server = await serveBoth(limits)
+    const client = await connectTo(server)
+    client.write(GET)
+    await client.readHead()
+    await until(() => client.unread.length === 10, 'the body arrived')
+    client.discard()
+    client.write(upgradeRequest('/', fields.slice(1)))
+    expect(await client.readHead()).toMatch(/^HTTP\/1\.1 101 /)
+  })
+
   it('§4.4 a broken handshake behind it is refused as ever', async () => {
     const server = await serveBoth({ locations: ['/ws'] })
     const client = await connectTo(server)
