@@ -103,9 +103,7 @@ const RULES: readonly (readonly [fault: string, holds: (headers: HeaderFields) =
  */
 export function readUpgrade(head: RequestHead, from: RequestOrigin): Upgrade {
   const { headers } = head
-  const isUpgrade =
-    head.method === 'GET' && head.version === '1.1' && hasToken(headers.get('upgrade'), 'websocket')
-  if (!isUpgrade) return { kind: 'http' }
+  if (!asksForWebSocket(head.method, head.version, headers.get('upgrade'))) return { kind: 'http' }
   const repeated = SINGLE_HEADERS.find((name) => headers.getAll(name).length > 1)
   if (repeated !== undefined) return refuse('malformed-request', `${repeated} appears more than once`)
   const version = headers.get('sec-websocket-version')
@@ -115,6 +113,17 @@ export function readUpgrade(head: RequestHead, from: RequestOrigin): Upgrade {
   const parts = readParts(head)
   if (typeof parts === 'string') return refuse('malformed-request', parts)
   return { kind: 'websocket', request: new HandshakeRequest(head, parts, from) }
+}
+
+/** Tells whether a request is one for a WebSocket, sound or not. `upgrade`: the value of that header, or null. */
+export function asksForWebSocket(method: string, version: string, upgrade: string | null): boolean {
+  return method === 'GET' && version === '1.1' && hasToken(upgrade, 'websocket')
+}
+
+/** The path of a request target, without its query; null for a target that no handshake may have. */
+export function pathOf(target: string): string | null {
+  const match = TARGET.exec(target)
+  return match === null ? null : (match[2] ?? '/')
 }
 
 /** Tells whether a path is served: one of `locations`, exactly; undefined serves all. */
@@ -232,10 +241,12 @@ interface RequestParts {
   readonly extensions: readonly ExtensionOffer[]
 }
 
+/** origin-form, or absolute-form, whose host then counts: RFC 9112 §3.2.1, §3.2.2. No fragment: RFC 6455 §3. */
+const TARGET = /^(?:(?:http|ws)s?:\/\/([^/?#]+)|(?=\/))(\/[^?#]*)?(?:\?[^#]*)?$/i
+
 /** Parses what takes parsing; returns what is wrong otherwise. */
 function readParts({ target, headers }: RequestHead): RequestParts | string {
-  // origin-form, or absolute-form, whose host then counts: RFC 9112 §3.2.1, §3.2.2. No fragment: RFC 6455 §3.
-  const match = /^(?:(?:http|ws)s?:\/\/([^/?#]+)|(?=\/))(\/[^?#]*)?(?:\?[^#]*)?$/i.exec(target)
+  const match = TARGET.exec(target)
   const host = match?.[1] ?? headers.get('host')!
   if (match === null || !isAuthority(host)) return 'the request target'
   const protocolList = headers.get('sec-websocket-protocol')

@@ -1,5 +1,7 @@
 // Owns the callback-driven server: its handlers, its life from `listen` to `close`. Must not know bytes or frames.
+import { EventEmitter } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
+import type { Server as HttpsServer } from 'node:https'
 import type { Connection } from '../connection.js'
 import type { ConnectionOwner } from '../connection-settings.js'
 import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
@@ -12,7 +14,14 @@ import { createLogger, type Logger } from '../log.js'
 import type { HandshakeDecision } from './decision.js'
 import { FrontDoor } from './front-door.js'
 import { HANDLER_NAMES, type ServerHandlers } from './handlers.js'
-import { type ListenAt, type ResolvedOptions, resolveOptions, type ServerOptions } from './options.js'
+import {
+  type AttachOptions,
+  type ListenAt,
+  type ResolvedOptions,
+  resolveOptions,
+  resolvePaths,
+  type ServerOptions
+} from './options.js'
 
 /** Options of an `AsyncServer`: those of servers, and handlers if you do not subclass. */
 export type AsyncServerOptions<T = undefined> = ServerOptions & Partial<ServerHandlers<T>>
@@ -30,8 +39,14 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   #state: 'new' | 'listening' | 'closing' = 'new'
   #endpoint: Endpoint<T> | null = null
   #door: FrontDoor<T> | null = null
-  #closed: Promise<void> | null = null
+  /** Set while it begins to listen, and when it does. */
+  #listening: Promise<this> | null = null
   #onclosing: () => void = () => {}
+  /** Resolves when `close` is called; `#closed` when all is over. */
+  readonly #closing = new Promise<void>((resolve) => {
+    this.#onclosing = resolve
+  })
+  #closed: Promise<void> | null = null
 
   /** Throws WebSocketError 'invalid-option', naming the option that is wrong. */
   constructor(options: AsyncServerOptions<T> = {}) {
@@ -104,6 +119,21 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   }
 
   /**
+   * Takes the handshakes that come to an HTTP server of yours, also before or without `listen`. Several servers may be
+   * attached to one HTTP server; the first that serves a path gets it. Handshakes at other paths are left to other 'upgrade'
+   * listeners; where there are none they get 404. Returns a function that detaches, as `close` does; the HTTP server, and the
+   * connections that came by it, live on. Throws WebSocketError 'invalid-option', 'invalid-argument', and 'listen-failed'
+   * after `close`.
+   */
+  attach(http: HttpServer | HttpsServer, options: AttachOptions = {}): () => void {
+    if (!(http instanceof EventEmitter)) {
+      const detail = `attach takes an http.Server or https.Server, not ${describe(http)}`
+      throw new WebSocketError('invalid-argument', { detail })
+    }
+    return this.#parts.door.attach(http, resolvePaths(options, this.#options.locations))
+  }
+
+  /**
    * Begins to listen and resolves when it does. `at` goes before the options of the same names. Rejects with WebSocketError
    * 'invalid-option', and with 'listen-failed', after which it may be tried again; a server that has listened does not listen
    * a second time.
@@ -112,15 +142,8 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     const options = resolveOptions({ ...this.#options, ...at })
     if (this.#state !== 'new') throw new WebSocketError('listen-failed', { detail: 'a server listens once' })
     this.#state = 'listening'
-    try {
-      await this.#parts.door.listen(options)
-    } catch (error) {
-      // Whatever is in the way, e.g. a port in use, may be gone the next time.
-      if (this.#state === 'listening') this.#state = 'new'
-      throw error
-    }
-    this.#logger.info(`listening at ${this.url}, tier ${this.tier}`)
-    return this
+    this.#listening = this.#listen(options)
+    return this.#listening
   }
 
   /**
@@ -128,17 +151,19 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
    * signal ends the process at once. Rejects with WebSocketError 'listen-failed'.
    */
   async run(): Promise<void> {
-    if (this.#state === 'new') await this.listen()
+    try {
+      await (this.#listening ?? this.listen())
+    } catch (error) {
+      // That `close` was called before it listened is an end like any other.
+      if (this.#closed === null) throw error
+    }
     const onsignal = (signal: NodeJS.Signals) => {
       process.off('SIGINT', onsignal).off('SIGTERM', onsignal)
       this.#logger.info(`${signal}: closing ${this.clients.size} connections`)
       void this.close()
     }
     process.on('SIGINT', onsignal).on('SIGTERM', onsignal)
-    await new Promise<void>((resolve) => {
-      if (this.#closed !== null) resolve()
-      else this.#onclosing = resolve
-    })
+    await this.#closing
     await this.#closed
     process.off('SIGINT', onsignal).off('SIGTERM', onsignal)
   }
@@ -155,6 +180,19 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     await this.#closed
   }
 
+  async #listen(options: ResolvedOptions): Promise<this> {
+    try {
+      await this.#parts.door.listen(options)
+    } catch (error) {
+      // Whatever is in the way, e.g. a port in use, may be gone the next time.
+      if (this.#state === 'listening') this.#state = 'new'
+      this.#listening = null
+      throw error
+    }
+    this.#logger.info(`listening at ${this.url}, tier ${this.tier}`)
+    return this
+  }
+
   async #close(code: number, reason: string): Promise<void> {
     const { endpoint, door } = this.#parts
     this.#state = 'closing'
@@ -167,7 +205,8 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   /** Made late, when all handlers are there: a subclass may set them in its constructor. */
   get #parts(): { endpoint: Endpoint<T>; door: FrontDoor<T> } {
     const options = this.#options
-    const reportsSent = this.onsent !== AsyncServer.prototype.onsent
+    // Asked for each connection anew: a handler may be set when the server is there already.
+    const reportsSent = () => this.onsent !== AsyncServer.prototype.onsent
     this.#endpoint ??= new Endpoint<T>({
       ...options,
       role: 'server',

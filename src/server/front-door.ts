@@ -4,6 +4,7 @@ import { createServer as createHttpServer, type Server as HttpServer, type Incom
 import { type AddressInfo, type Server as NetServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Server as TlsServer } from 'node:tls'
 import { Timeouts } from '../clock.js'
 import { WebSocketError } from '../core/errors.js'
 import type { Endpoint } from '../endpoint.js'
@@ -87,19 +88,15 @@ export class FrontDoor<T> {
    */
   attach(http: HttpServer, locations: readonly string[] | undefined): () => void {
     if (!this.#isAccepting) throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
-    const take = (served: readonly string[] | undefined) => {
-      const { locations: _, ...options } = this.#options
-      const context = {
-        ...this.#context,
-        options: served === undefined ? options : { ...options, locations: served }
-      }
+    const takeAt = (served: readonly string[] | undefined) => {
+      const context = this.#contextAt(http, served)
       return (message: IncomingMessage, stream: Duplex, head: Buffer) =>
         this.#open(likeOurs(stream), 'encrypted' in stream, context)?.take(message, head)
     }
     const remove = HttpUpgrades.of(http).add({
       wants: (path) => locations === undefined || (path !== null && locations.includes(path)),
-      take: take(locations),
-      refuse: take([])
+      take: takeAt(locations),
+      refuse: takeAt([])
     })
     const detach = () => {
       remove()
@@ -136,6 +133,16 @@ export class FrontDoor<T> {
     for (const socket of this.#securedSockets) socket.destroy()
   }
 
+  /** For what comes from an HTTP server of the application, which gets back what is no handshake. */
+  #contextAt(http: HttpServer, locations: readonly string[] | undefined): OpeningContext<T> {
+    return {
+      ...this.#context,
+      options: locations === undefined ? this.#options : { ...this.#options, locations },
+      wantsHttp: () => true,
+      giveToHttp: (stream, bytes) => emitConnection(http, stream, bytes)
+    }
+  }
+
   #keepSecured(socket: Socket): void {
     this.#securedSockets.add(socket)
     socket.on('close', () => this.#securedSockets.delete(socket))
@@ -169,10 +176,16 @@ export class FrontDoor<T> {
   #giveToHttp(stream: Duplex, bytes: Uint8Array): void {
     this.#httpStreams.add(stream)
     stream.on('close', () => this.#httpStreams.delete(stream))
-    stream.unshift(bytes)
-    this.http.emit('connection', stream)
-    stream.resume()
+    emitConnection(this.http, stream, bytes)
   }
+}
+
+/** Has an HTTP server read a request from a stream, of which `bytes` were read already. */
+function emitConnection(http: HttpServer, stream: Duplex, bytes: Uint8Array): void {
+  stream.unshift(bytes)
+  // To an https.Server 'connection' would mean that TLS is still to come.
+  http.emit(http instanceof TlsServer ? 'secureConnection' : 'connection', stream)
+  stream.resume()
 }
 
 /** Makes a stream of an HTTP server as our own listener's are: half open, without delay, without a time limit. */

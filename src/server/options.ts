@@ -74,6 +74,12 @@ export interface ServerOptions {
   logger?: Logger
 }
 
+/** Options of `attach`. */
+export interface AttachOptions {
+  /** The path that is served there, exactly, or several. Default: the server's option `locations`. */
+  path?: string | readonly string[]
+}
+
 /** The options that `listen` takes, too. */
 export type ListenAt = Pick<ServerOptions, 'port' | 'reusePort'>
 
@@ -139,6 +145,21 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     fail('reusePort is for TCP ports, and socketPath is given')
   }
   return resolved
+}
+
+/** Checks the options of `attach`. Returns the paths; undefined: all. Throws WebSocketError 'invalid-option'. */
+export function resolvePaths(
+  options: AttachOptions,
+  locations: readonly string[] | undefined
+): readonly string[] | undefined {
+  const wrong = Object.keys(options).find((name) => name !== 'path')
+  if (wrong !== undefined) fail(`attach has no option "${wrong}"; there is path`)
+  if (options.path === undefined) return locations
+  const paths = typeof options.path === 'string' ? [options.path] : options.path
+  const expected = CHECKS.locations(paths)
+  if (expected !== null)
+    fail(`path must be a path that begins with '/' or ${expected}, not ${describe(options.path)}`)
+  return [...paths]
 }
 
 function withDefaults(options: ServerOptions): ResolvedOptions {
