@@ -25,8 +25,8 @@ export interface ConnectionOwner<T> {
 export interface ConnectionSettings<T> {
   readonly protocol: ProtocolSettings
   readonly owner: ConnectionOwner<T>
-  /** Whether `onsent` is to be called: otherwise sent messages are not remembered. */
-  readonly reportsSent: boolean
+  /** Whether `onsent` is to be called on a connection that opens now: otherwise sent messages are not remembered. */
+  readonly reportsSent: () => boolean
   /** Connections put themselves in here when they open, and out when they are over. */
   readonly connections: Set<Connection<T>>
   /** The last resort for what `onerror` itself throws. */

@@ -57,7 +57,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
     this.#settings = settings
     this.#transport = openTransport(this)
     this.#protocol = new Protocol(settings.protocol, this.#transport.queue, this, extensions)
-    this.#unsent = settings.reportsSent ? [] : null
+    this.#unsent = settings.reportsSent() ? [] : null
     this.data = data
     this.protocol = protocol
   }

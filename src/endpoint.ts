@@ -21,7 +21,8 @@ import type { RowHandler, Transport } from './transport/transport.js'
 export interface EndpointOptions<T> {
   readonly role: Role
   readonly owner: ConnectionOwner<T>
-  readonly reportsSent: boolean
+  /** Asked for each connection, when it opens. */
+  readonly reportsSent: () => boolean
   readonly logger: Logger
   readonly limits: Limits
   readonly lowWatermarkBytes: number

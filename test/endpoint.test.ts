@@ -18,7 +18,7 @@ function makeEndpoint(role: Role, options: Partial<EndpointOptions<undefined>> =
   const endpoint = new Endpoint<undefined>({
     role,
     owner,
-    reportsSent: false,
+    reportsSent: () => false,
     logger: createLogger('silent'),
     limits: DEFAULT_LIMITS,
     lowWatermarkBytes: 64 * 1024,

@@ -28,7 +28,8 @@ export type AsyncServerOptions<T = undefined> = ServerOptions & Partial<ServerHa
 
 /**
  * A WebSocket server driven by callbacks, which never waits for them: a handler that throws, or returns a promise that
- * rejects, harms only its own connection (`onerror`, close code 1011). `T` is the type of `client.data`.
+ * rejects, harms only its own connection (`onerror`, close code 1011). `T` is the type of `client.data`, which is what
+ * `onhandshake` returns as `data`: without that it is undefined, whatever `T` says.
  *
  * Override handlers in a subclass, or give them with the options. With the options TypeScript infers the types of their
  * parameters, and `T` from what `onhandshake` returns; in a subclass write them down: it infers no parameters of methods.

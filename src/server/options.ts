@@ -38,7 +38,11 @@ export interface ServerOptions {
    * 'https://example.com', 'https://*.example.com', 'http://localhost:*'; others get 403. Default: the server's own host.
    */
   trustedOrigins?: '*' | readonly string[]
-  /** Most connections at a time, handshakes under way included; more get 503. Default: no limit. */
+  /**
+   * Most connections at a time, with the handshakes that wait for `onhandshake`; more get 503. Sockets whose request is not
+   * whole yet, or went to `server.http`, do not count: what bounds them is their time, and the process' limit of descriptors.
+   * Default: no limit.
+   */
   maxConnections?: number
   /** Keeps the request of each connection for its whole life, instead of until `onopen` returns: some KiB each. Default false. */
   keepRequest?: boolean

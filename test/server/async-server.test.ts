@@ -141,6 +141,21 @@ describe('listen', () => {
   })
 })
 
+describe('a handler that is set late', () => {
+  it('is called, also if http, port and clients were read before', async () => {
+    const sent: unknown[] = []
+    const server = new AsyncServer(LOCAL)
+    expect([server.http.listening, server.port, server.clients.size]).toEqual([false, null, 0])
+    server.onsent = (_, { payload }) => sent.push(payload)
+    server.onopen = (client) => client.send('hello')
+    await start(server)
+    const peer = await openAt(server)
+    expect(await peer.readText()).toBe('hello')
+    await until(() => sent.length > 0, 'it was told')
+    expect(sent).toEqual(['hello'])
+  })
+})
+
 describe('close', () => {
   it('§7.1.2 asks every client with 1001, sends what is queued, and resolves when all are gone', async () => {
     const { lines, handlers } = recorder()
@@ -276,6 +291,33 @@ describe('run', () => {
     await running
     await server.run()
     expect(process.listenerCount('SIGINT')).toBe(0)
+  })
+
+  it('called twice, ends both times', async () => {
+    const server = new AsyncServer(LOCAL)
+    const first = server.run()
+    const second = server.run()
+    await until(() => server.port !== null, 'it listens')
+    const third = server.run()
+    await server.close()
+    await within(Promise.all([first, second, third]), 'the end of all')
+    expect([process.listenerCount('SIGINT'), process.listenerCount('SIGTERM')]).toEqual([0, 0])
+  })
+
+  it('ends when close is called before it listens', async () => {
+    const server = new AsyncServer(LOCAL)
+    const running = server.run()
+    await server.close()
+    await within(running, 'the end')
+    expect([server.port, process.listenerCount('SIGINT')]).toEqual([null, 0])
+  })
+
+  it("called twice, rejects both times with 'listen-failed', and can be tried again", async () => {
+    const server = new AsyncServer({ ...LOCAL, host: '192.0.2.1' })
+    for (let i = 0; i < 2; i++) {
+      const results = await Promise.allSettled([server.run(), server.run()])
+      expect(results).toMatchObject(Array(2).fill({ status: 'rejected', reason: { code: 'listen-failed' } }))
+    }
   })
 
   it("rejects with 'listen-failed'", async () => {

@@ -87,7 +87,7 @@ function makeEndpoint(told: Told, limits: Limits): Endpoint<undefined> {
   return new Endpoint<undefined>({
     role: 'client',
     owner,
-    reportsSent: false,
+    reportsSent: () => false,
     logger: createLogger('silent'),
     limits,
     lowWatermarkBytes: 64 * 1024,
