@@ -226,6 +226,11 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
     this.#flush()
   }
 
+  /** @internal */
+  get room(): Uint8Array | null {
+    return this.#protocol.room
+  }
+
   /** @internal What a pause holds back arrived before the end, and is told before it. */
   handleEnd(): void {
     this.#hasEnded = true

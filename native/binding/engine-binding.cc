@@ -123,7 +123,7 @@ bool read_target(napi_env env, const napi_value* arguments, Target& target) {
   return false;
 }
 
-// A Uint8Array that waits to be sent: held by a reference, its memory looked up at each use.
+// A Uint8Array that waits to be sent, or to be received into: held by a reference, its memory looked up at each use.
 class KeptArray : public Kept {
  public:
   KeptArray(napi_env env, napi_value array) : env_(env) { napi_create_reference(env, array, 1, &array_); }
@@ -133,7 +133,7 @@ class KeptArray : public Kept {
     if (array_ != nullptr) napi_delete_reference(env_, array_);
   }
 
-  std::span<const std::uint8_t> bytes() const override {
+  std::span<std::uint8_t> bytes() const override {
     napi_handle_scope scope = nullptr;
     napi_value array = nullptr;
     std::span<std::uint8_t> found;
@@ -169,6 +169,20 @@ napi_value send_long(napi_env env, napi_callback_info info) {
                                                                   arena.subspan(offset, length), std::move(kept))));
 }
 
+// engineReceiveInto(slot, generation, bytes): lends memory for the rest of the frame at hand. Returns whether it is taken.
+napi_value receive_into(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  Target target;
+  std::span<std::uint8_t> bytes;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  if (!read_bytes(env, arguments[2], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
+  auto kept = std::make_unique<KeptArray>(env, arguments[2]);
+  napi_value result = nullptr;
+  napi_get_boolean(env, host->engine().receive_into(target.slot, target.generation, std::move(kept)), &result);
+  return result;
+}
+
 // enginePause, engineResume, engineEnd, engineClose(slot, generation).
 template <void (Engine::*METHOD)(std::int32_t, std::int32_t)>
 napi_value call_engine(napi_env env, napi_callback_info info) {
@@ -194,6 +208,7 @@ void define_engine(napi_env env, napi_value exports) {
       function("engineGeneration", generation),
       function("engineSend", send),
       function("engineSendLong", send_long),
+      function("engineReceiveInto", receive_into),
       function("enginePause", call_engine<&Engine::pause>),
       function("engineResume", call_engine<&Engine::resume>),
       function("engineEnd", call_engine<&Engine::end>),

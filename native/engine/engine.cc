@@ -34,6 +34,13 @@ std::uint64_t tag_of(std::int32_t slot, std::int32_t generation) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(generation)) << 32 | static_cast<std::uint32_t>(slot);
 }
 
+// The payload bytes that the frame at hand still lacks; 0 between frames.
+std::uint64_t payload_left(const std::array<std::int32_t, layout::SCAN_STATE_WORDS>& state) {
+  if (state[scan_state::PHASE] == 0) return 0;
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(state[scan_state::LEFT_HIGH])) << 32 |
+         static_cast<std::uint32_t>(state[scan_state::LEFT_LOW]);
+}
+
 // Writes parts; returns the byte count, or -1 with errno set.
 ssize_t write_parts(int descriptor, std::span<iovec> parts) {
   msghdr message{};
@@ -124,7 +131,8 @@ void Engine::poll(const EngineMemory& memory) {
   while (!failed_.empty() && rows_left(memory) > Poller::MAX_READY) {
     const std::int32_t slot = failed_.back();
     failed_.pop_back();
-    const int error = std::exchange(at(slot).error, 0);
+    // 0: the one that failed was closed, and the slot may have another since.
+    const int error = at(slot).error;
     if (error != 0) add_row(slot, row_kind::ERROR, static_cast<std::uint64_t>(error), memory);
   }
   for (const Ready& ready : poller_.poll()) {
@@ -134,7 +142,7 @@ void Engine::poll(const EngineMemory& memory) {
     found.is_readable |= ready.is_readable;
     found.is_hanging_up |= ready.is_hanging_up;
     if (found.is_readable && !found.is_paused) list(slot);
-    if (ready.is_writable && found.outgoing != nullptr) write_waiting(slot, memory);
+    if (ready.is_writable && found.outgoing != nullptr && found.error == 0) write_waiting(slot, memory);
   }
 }
 
@@ -178,16 +186,24 @@ bool Engine::read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandl
   const std::span<std::uint8_t> room =
       memory.arena.subspan(arena_used_, std::min(memory.arena.size() - arena_used_, MAX_READ_BYTES));
   if (found.head != nullptr) return read_head(slot, room, memory, handler);
+  if (found.target != nullptr) return read_direct(slot, memory);
+  const std::size_t size = receive(slot, room, memory);
+  return size == 0 || scan_chunk(slot, size, memory, handler);
+}
+
+// Reads into `room`. Returns the byte count, or 0 if there is nothing to read; an end or an error is a row then.
+std::size_t Engine::receive(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory) {
+  Slot& found = at(slot);
   const ssize_t count = recv(found.descriptor.number(), room.data(), room.size(), MSG_DONTWAIT);
   if (count < 0 && errno == EINTR) {
     list(slot);
-    return true;
+    return 0;
   }
   if (count <= 0) {
     found.is_readable = false;
     if (count == 0 && !std::exchange(found.has_ended, true)) add_row(slot, row_kind::END, 0, memory);
     if (count < 0 && errno != EAGAIN) add_row(slot, row_kind::ERROR, static_cast<std::uint64_t>(errno), memory);
-    return true;
+    return 0;
   }
   const auto size = static_cast<std::size_t>(count);
   budget_ -= std::min(budget_, size);
@@ -197,7 +213,30 @@ bool Engine::read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandl
   } else {
     relist(slot, size);
   }
-  return scan_chunk(slot, size, memory, handler);
+  return size;
+}
+
+// Reads the rest of a long frame into the memory that was lent for it. One row, for all is payload.
+bool Engine::read_direct(std::int32_t slot, const EngineMemory& memory) {
+  Slot& found = at(slot);
+  const std::span<std::uint8_t> target = found.target->bytes();
+  const std::size_t used = found.target_used;
+  const std::uint64_t left = payload_left(found.scan);
+  if (left == 0 || target.size() <= used) {  // Its owner has moved it away.
+    fail(slot, EFAULT);
+    return true;
+  }
+  const std::span<std::uint8_t> room =
+      target.subspan(used, std::min<std::uint64_t>({left, target.size() - used, MAX_RUN_BYTES}));
+  const std::size_t size = receive(slot, room, memory);
+  if (size == 0) return true;
+  const std::span<std::int32_t> free_rows = memory.table.subspan(row_count_ * layout::ROW_WORDS, layout::ROW_WORDS);
+  scan(found.scan, target.first(used + size), used, free_rows);
+  free_rows[row::KIND] |= layout::row_flag::DIRECT;
+  ++row_count_;
+  found.target_used = used + size;
+  if (size == left || found.target_used == target.size()) found.target.reset();
+  return true;
 }
 
 // As a read, from what was read before the socket came here. The socket itself is next.
@@ -220,7 +259,10 @@ bool Engine::scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory&
     begin = static_cast<std::size_t>(at(slot).scan[scan_state::CONSUMED]);
     if (begin >= end) return true;
     // The table is full. The rest of the chunk stays where it is.
-    if (!deliver(handler)) return false;
+    scanned_slot_ = slot;
+    const bool goes_on = deliver(handler);
+    scanned_slot_ = -1;
+    if (!goes_on) return false;
     if (!is_live(slot, generation)) return true;
     arena_used_ = end;
   }
@@ -287,7 +329,7 @@ std::size_t Engine::send(std::span<const std::int32_t> records, std::span<const 
 
 std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> head,
                                 std::unique_ptr<Kept> kept) {
-  if (!is_live(slot, generation) || at(slot).error != 0) return 0;
+  if (!is_live(slot, generation)) return 0;
   Slot& found = at(slot);
   const std::span<const std::uint8_t> bytes = kept->bytes();
   const std::size_t size = head.size() + bytes.size();
@@ -300,11 +342,9 @@ std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std:
     if (count >= 0) {
       sent += static_cast<std::size_t>(count);
       left = drop_front(left, static_cast<std::size_t>(count));
-    } else if (errno == EAGAIN) {
-      found.outgoing = std::make_unique<Outgoing>();
     } else {
-      fail(slot, errno);
-      return 0;
+      if (errno != EAGAIN) fail(slot, errno);
+      found.outgoing = std::make_unique<Outgoing>();
     }
   }
   if (sent < head.size()) found.outgoing->append(head.subspan(sent));
@@ -315,17 +355,23 @@ std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std:
 // Writes parts, and keeps a copy of what the socket does not take.
 void Engine::send_parts(std::int32_t slot, std::span<iovec> parts) {
   Slot& found = at(slot);
-  if (found.error != 0) return;
   while (!parts.empty() && found.outgoing == nullptr) {
     const ssize_t count = write_parts(found.descriptor.number(), parts);
-    if (count < 0) {
-      if (errno != EAGAIN) return fail(slot, errno);
-      found.outgoing = std::make_unique<Outgoing>();
-    } else {
+    if (count >= 0) {
       parts = drop_front(parts, static_cast<std::size_t>(count));
+    } else {
+      if (errno != EAGAIN) fail(slot, errno);
+      found.outgoing = std::make_unique<Outgoing>();
     }
   }
   for (const iovec& part : parts) found.outgoing->append({static_cast<std::uint8_t*>(part.iov_base), part.iov_len});
+}
+
+bool Engine::receive_into(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> target) {
+  if (!is_live(slot, generation) || slot == scanned_slot_ || payload_left(at(slot).scan) == 0) return false;
+  at(slot).target = std::move(target);
+  at(slot).target_used = 0;
+  return true;
 }
 
 void Engine::pause(std::int32_t slot, std::int32_t generation) {
@@ -352,10 +398,11 @@ void Engine::shut_down_if_done(Slot& slot) {
   if (slot.is_ending && slot.outgoing == nullptr) shutdown(slot.descriptor.number(), SHUT_WR);
 }
 
-// The error is reported by a row of the next turn: this may be in the middle of a batch.
+// The error is reported by a row of the next turn: this may be in the middle of a batch. From here on nothing is written;
+// all that was not, and what is sent until the slot is closed, waits: nobody may take it for sent.
 void Engine::fail(std::int32_t slot, int error) {
   Slot& found = at(slot);
-  found.outgoing.reset();
+  if (found.error != 0) return;
   found.error = error;
   failed_.push_back(slot);
   poller_.kick();

@@ -75,6 +75,10 @@ class Engine {
   std::uint64_t send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> head,
                           std::unique_ptr<Kept> kept);
 
+  // Lends memory for the rest of the frame that is arriving: the socket is read into it until it is full or the frame
+  // ends. Returns false, and takes nothing, between frames, or if a part of the frame is read and not delivered.
+  bool receive_into(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> target);
+
   void pause(std::int32_t slot, std::int32_t generation);
   void resume(std::int32_t slot, std::int32_t generation);
   // Ends the sending side when all that waits is sent.
@@ -93,9 +97,12 @@ class Engine {
     bool is_listed = false;       // in readable_
     bool is_ending = false;       // the sending side ends when nothing waits
     bool has_ended = false;       // the peer's end was reported: every later edge would show it again
-    std::int32_t error = 0;       // errno of a failed write, to be reported
+    bool has_failed = false;      // nothing is written any more: what waits is lost
+    std::int32_t error = 0;       // errno of a failed write: no other is tried
     std::unique_ptr<Outgoing> outgoing;  // null while nothing waits
     std::unique_ptr<Outgoing> head;      // bytes read before the socket came here; null when they are through
+    std::unique_ptr<Kept> target;        // where the rest of a long frame goes; null if there is none
+    std::size_t target_used = 0;
     std::array<std::int32_t, layout::SCAN_STATE_WORDS> scan{};
   };
 
@@ -107,6 +114,8 @@ class Engine {
   bool read_listed(const EngineMemory& memory, BatchHandler& handler);
   bool read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandler& handler);
   bool read_head(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory, BatchHandler& handler);
+  std::size_t receive(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory);
+  bool read_direct(std::int32_t slot, const EngineMemory& memory);
   bool scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory& memory, BatchHandler& handler);
   bool deliver(BatchHandler& handler);
   void add_row(std::int32_t slot, int kind, std::uint64_t value, const EngineMemory& memory);
@@ -125,6 +134,7 @@ class Engine {
   std::size_t row_count_ = 0;
   std::size_t arena_used_ = 0;
   std::size_t budget_ = 0;
+  std::int32_t scanned_slot_ = -1;  // whose chunk is not scanned to its end
   std::int32_t run_slot_ = -1;  // the socket that was read last, and how much in a row
   std::size_t run_bytes_ = 0;
   // Scratch of `send`.

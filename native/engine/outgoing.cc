@@ -39,9 +39,9 @@ std::size_t Outgoing::front(std::span<iovec> parts) const {
     if (count == parts.size()) break;
     std::uint8_t* bytes = block.own.get();
     if (block.kept != nullptr) {
-      const std::span<const std::uint8_t> now = block.kept->bytes();
+      const std::span<std::uint8_t> now = block.kept->bytes();
       if (now.size() < block.end) break;
-      bytes = const_cast<std::uint8_t*>(now.data());  // iovec has no const
+      bytes = now.data();
     }
     parts[count++] = {bytes + block.begin, block.end - block.begin};
   }

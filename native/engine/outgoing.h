@@ -17,7 +17,7 @@ class Kept {
   virtual ~Kept() = default;
   // The bytes as they are now: their owner may have moved them away, then there are fewer than there were. Valid until
   // control returns to the owner.
-  virtual std::span<const std::uint8_t> bytes() const = 0;
+  virtual std::span<std::uint8_t> bytes() const = 0;
 };
 
 // A queue of bytes: in blocks of its own, or kept by others.

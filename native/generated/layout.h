@@ -21,6 +21,7 @@ namespace row_flag {
 inline constexpr int FIRST = 256;
 inline constexpr int LAST = 512;
 inline constexpr int ASCII = 1024;
+inline constexpr int DIRECT = 2048;
 }  // namespace row_flag
 
 namespace row_kind {

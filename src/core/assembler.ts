@@ -10,6 +10,8 @@ const FIRST_BLOCK_BYTES = 256
 const LAST_BLOCK_BYTES = 64 * 1024
 /** Where a frame announces more, a block is as long as that, but at most so many times what has really arrived. */
 const MAX_TRUST_FACTOR = 16
+/** With less room than this in a block it is not worth while to receive into it directly. */
+const MIN_ROOM_BYTES = 128 * 1024
 
 /** Whether a piece of that many bytes stays a view into `chunk`, and is not copied. */
 export function isViewed(chunk: Uint8Array, byteLength: number): boolean {
@@ -33,6 +35,9 @@ export class Assembler {
   #pieces: Uint8Array[] = []
   #block: Uint8Array | null = null
   #blockLength = 0
+  /** The rest of the block that was given away to be filled, and where it begins there. */
+  #room: Uint8Array | null = null
+  #roomStart = 0
 
   /** `allocate`: makes memory, which need not be zeroed. */
   constructor(allocate: (byteLength: number) => Uint8Array) {
@@ -43,12 +48,25 @@ export class Assembler {
   add(chunk: Uint8Array, start: number, end: number, announced = 0): void {
     const byteLength = end - start
     this.byteLength += byteLength
-    if (byteLength >= LAST_BLOCK_BYTES / 16 && isViewed(chunk, byteLength)) {
+    if (chunk === this.#room && this.#roomStart + start === this.#blockLength) {
+      this.#blockLength += byteLength
+    } else if (byteLength >= LAST_BLOCK_BYTES / 16 && isViewed(chunk, byteLength)) {
       this.#closeBlock()
       this.#pieces.push(chunk.subarray(start, end))
     } else if (byteLength > 0) {
       this.#copy(chunk, start, end, announced)
     }
+  }
+
+  /**
+   * Memory that the next pieces may be written to, from its start on; `add` then takes them without a copy if it gets the
+   * very same array as `chunk`. Null if there is too little. Valid until `take`.
+   */
+  get room(): Uint8Array | null {
+    if (this.#block === null || this.#block.length - this.#blockLength < MIN_ROOM_BYTES) return null
+    this.#roomStart = this.#blockLength
+    this.#room = this.#block.subarray(this.#roomStart)
+    return this.#room
   }
 
   /**
@@ -92,7 +110,7 @@ export class Assembler {
   #closeBlock(): void {
     if (this.#block !== null && this.#blockLength > 0)
       this.#pieces.push(this.#block.subarray(0, this.#blockLength))
-    this.#block = null
+    this.#block = this.#room = null
     this.#blockLength = 0
   }
 

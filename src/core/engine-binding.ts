@@ -34,6 +34,12 @@ export interface EngineBinding {
    * many bytes wait; until they are sent the array is kept.
    */
   engineSendLong(slot: number, generation: number, offset: number, length: number, bytes: Uint8Array): number
+  /**
+   * Lends memory for the rest of the frame that is arriving: it is received into `bytes`, until these are full or the
+   * frame ends; the rows of it have `RowFlag.DIRECT`, and offsets in `bytes`. To be called at the end of a batch. Returns
+   * false if the engine is not amid a frame, or has read more of it already.
+   */
+  engineReceiveInto(slot: number, generation: number, bytes: Uint8Array): boolean
   enginePause(slot: number, generation: number): void
   engineResume(slot: number, generation: number): void
   /** Ends the sending side when all that waits is sent. */

@@ -46,7 +46,9 @@ export const RowFlag = {
   /** The last row of its frame: the payload ends with this piece. */
   LAST: 0x200,
   /** Every byte of the piece (after unmasking) is below 0x80. Set for an empty piece, too. */
-  ASCII: 0x400
+  ASCII: 0x400,
+  /** The piece stands in the memory that the connection gave for it (`Protocol.receiveRows`), not in the arena. */
+  DIRECT: 0x800
 } as const
 
 /** Words (32-bit) in the state that a scanner keeps for one connection. All zero is the state of a new one. */

@@ -105,12 +105,15 @@ export class Protocol implements ReceiverHandler {
    * whose buffer must be more than four times as long as any piece: then all that is kept is copied.
    */
   receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
-    if (this.#receiver.isDone) return
-    try {
-      this.#inbox.receiveRows(table, from, to, chunk)
-    } catch (error) {
-      this.#failReceiving(error)
-    }
+    if (!this.#receiver.isDone) this.#inbox.receiveRows(table, from, to, chunk)
+  }
+
+  /**
+   * Memory into which a transport may receive the rest of the frame at hand, or null. The rows of such pieces come with
+   * this very array as their `chunk`, in order, and are taken without a copy; no other row of the frame comes in between.
+   */
+  get room(): Uint8Array | null {
+    return this.#receiver.isDone || this.#inbox.isHolding ? null : this.#receiver.room
   }
 
   /** Holds back what arrives, from the next message on, even if it is in a chunk at hand. */

@@ -100,6 +100,11 @@ export class Receiver {
     return to
   }
 
+  /** Memory for the next pieces of the message at hand, if they are to be many (see `Assembler.room`); else null. */
+  get room(): Uint8Array | null {
+    return this.#assembler === null || this.#extensions.length > 0 ? null : this.#assembler.room
+  }
+
   /** Applies every rule that a frame's header can break. Source: RFC 6455 §5.1, §5.2, §5.4, §5.5. */
   #checkHeader(header: number, lengthLow: number, lengthHigh: number): ViolationCode | null {
     const opcode = header & HeaderBit.OPCODE

@@ -3,7 +3,7 @@
 import { getSystemErrorName } from 'node:util'
 import { type EngineBinding, RECORD_WORDS, STUCK_WORDS } from '../core/engine-binding.js'
 import { WebSocketError } from '../core/errors.js'
-import { ROW_WORDS, Row, RowKind } from '../core/layout.js'
+import { ROW_WORDS, Row, RowFlag, RowKind } from '../core/layout.js'
 import type { RowHandler, SendQueue, Transport } from './transport.js'
 import { atEndOfTurn } from './turn.js'
 
@@ -43,6 +43,8 @@ export class EngineLoop {
   /** Transports with something in this turn's send arena, or something to do after it. */
   #dirty: EngineTransport[] = []
   #isScheduled = false
+  /** Transports that are amid a long frame, within a batch. */
+  readonly #arriving: EngineTransport[] = []
   /** Where frames are written before they are flushed. */
   readonly sendArena: Uint8Array = Buffer.allocUnsafeSlow(SEND_ARENA_BYTES)
 
@@ -172,24 +174,55 @@ export class EngineLoop {
       const transport = this.#transports[slot]
       // An earlier row's handler may have closed it.
       if (transport != null && transport.generation === generation) {
-        if (kind === RowKind.SEGMENT) transport.handler.handleRows(table, row, end, this.#arena)
+        if (kind === RowKind.SEGMENT) this.#handOver(transport, row, end)
         else transport.handleEvent(kind, join(table[at + Row.LENGTH_LOW]!, table[at + Row.LENGTH_HIGH]!))
       }
       row = end
     }
+    if (this.#arriving.length > 0) this.#lendRooms()
   }
 
+  /** Hands over a run of segments. */
+  #handOver(transport: EngineTransport, from: number, to: number): void {
+    const table = this.#table
+    const last = (to - 1) * ROW_WORDS
+    const kind = table[last + Row.KIND]!
+    const isOver = (kind & RowFlag.LAST) !== 0
+    if ((kind & RowFlag.DIRECT) === 0) {
+      transport.handler.handleRows(table, from, to, this.#arena)
+      const isLong = table[last + Row.LENGTH_HIGH] !== 0 || table[last + Row.LENGTH_LOW]! >>> 0 > LONG_BYTES
+      if (isLong && !isOver) this.#arriving.push(transport)
+      return
+    }
+    const target = transport.target!
+    // The engine lets go of the memory at the same point.
+    if (isOver || table[last + Row.OFFSET]! + table[last + Row.BYTE_LENGTH]! === target.length)
+      transport.target = null
+    transport.handler.handleRows(table, from, to, target)
+  }
+
+  /** After a batch: lends the engine memory for the rest of long frames, of which it has no more bytes by now. */
+  #lendRooms(): void {
+    for (const transport of this.#arriving) transport.receiveInto()
+    this.#arriving.length = 0
+  }
+
+  /** A run has rows of one connection that point into one piece of memory. */
   #endOfRun(first: number, rowCount: number, slot: number, generation: number): number {
     const table = this.#table
+    const kind = table[first * ROW_WORDS + Row.KIND]! & KIND_MASK
     let row = first + 1
     for (; row < rowCount; row++) {
       const at = row * ROW_WORDS
       if (table[at + Row.SLOT] !== slot || table[at + Row.GENERATION] !== generation) break
-      if ((table[at + Row.KIND]! & 0xff) !== RowKind.SEGMENT) break
+      if ((table[at + Row.KIND]! & KIND_MASK) !== kind) break
     }
     return row
   }
 }
+
+/** What must agree within a run. */
+const KIND_MASK = 0xff | RowFlag.DIRECT
 
 function join(low: number, high: number): number {
   return (high >>> 0) * 0x1_0000_0000 + (low >>> 0)
@@ -209,6 +242,8 @@ export class EngineTransport implements Transport, SendQueue {
   readonly #binding: EngineBinding
   readonly #slot: number
   readonly #peer: Peer
+  /** Memory that the engine receives into, or null. */
+  target: Uint8Array | null = null
   /** Where `reserve` pointed: the loop's arena, or memory of its own for what does not fit there. */
   buffer: Uint8Array
   /** Bytes in the loop's arena. */
@@ -325,6 +360,14 @@ export class EngineTransport implements Transport, SendQueue {
 
   destroy(): void {
     this.#close(null)
+  }
+
+  /** Lends the engine memory for the rest of the frame that is arriving, if the connection has some. */
+  receiveInto(): void {
+    const isOpen = this.target === null && (this.#end & End.CLOSED) === 0
+    const room = isOpen ? this.handler.room : null
+    if (room !== null && this.#binding.engineReceiveInto(this.#slot, this.generation, room))
+      this.target = room
   }
 
   /** Takes what the engine says after a flush: so many bytes wait. */

@@ -35,6 +35,8 @@ export interface RowHandler extends TransportHandler {
    * are the transport's and change after the call: nothing may keep a view of them.
    */
   handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void
+  /** Memory into which the rest of the frame at hand may be received, or null; rows of that have it as their `chunk`. */
+  readonly room: Uint8Array | null
 }
 
 /** Carries the bytes of one connection. Implementations: `StreamTransport`, `EngineTransport`. */
