@@ -122,9 +122,9 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   /**
    * Takes the handshakes that come to an HTTP server of yours, also before or without `listen`. Several servers may be
    * attached to one HTTP server; the first that serves a path gets it. Handshakes at other paths are left to other 'upgrade'
-   * listeners; where there are none they get 404. Returns a function that detaches, as `close` does; the HTTP server, and the
-   * connections that came by it, live on. Throws WebSocketError 'invalid-option', 'invalid-argument', and 'listen-failed'
-   * after `close`.
+   * listeners; where there are none they get 404. Returns a function that detaches: connections that came by it live on.
+   * `close` detaches, too, and leaves the HTTP server as it is. Throws WebSocketError 'invalid-option', 'invalid-argument',
+   * and 'listen-failed' after `close`.
    */
   attach(http: HttpServer | HttpsServer, options: AttachOptions = {}): () => void {
     if (!(http instanceof EventEmitter)) {
