@@ -1,0 +1,279 @@
+// Owns what the tests and the fuzzer of the engine share: an engine with memory, what it said, and sockets to talk to it.
+// Must not know Node-API.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "../engine/engine.h"
+#include "check.h"
+
+namespace hotsocket {
+
+using Bytes = std::vector<std::uint8_t>;
+
+inline Bytes text(std::string_view characters) { return {characters.begin(), characters.end()}; }
+
+inline Bytes pattern(std::size_t byte_length, std::size_t seed = 0) {
+  Bytes bytes(byte_length);
+  for (std::size_t i = 0; i < byte_length; ++i) bytes[i] = static_cast<std::uint8_t>(i * 7 + (i >> 8) + seed);
+  return bytes;
+}
+
+inline void append(Bytes& to, std::span<const std::uint8_t> from) { to.insert(to.end(), from.begin(), from.end()); }
+
+inline Bytes repeat(const Bytes& bytes, std::size_t count) {
+  Bytes all;
+  for (std::size_t i = 0; i < count; ++i) append(all, bytes);
+  return all;
+}
+
+// A final frame as a client sends it (RFC 6455 §5.2).
+inline Bytes masked_frame(std::span<const std::uint8_t> payload, std::uint8_t opcode = 2) {
+  const std::array<std::uint8_t, 4> key = {0x37, 0xfa, 0x21, 0x3d};
+  Bytes frame = {static_cast<std::uint8_t>(0x80 | opcode)};
+  const std::size_t size = payload.size();
+  const std::size_t extended = size < 126 ? 0 : size < 65'536 ? 2 : 8;
+  frame.push_back(static_cast<std::uint8_t>(0x80 | (extended == 0 ? size : extended == 2 ? 126 : 127)));
+  for (std::size_t i = extended; i-- > 0;) frame.push_back(static_cast<std::uint8_t>(size >> 8 * i));
+  append(frame, key);
+  for (std::size_t i = 0; i < size; ++i) frame.push_back(payload[i] ^ key[i % 4]);
+  return frame;
+}
+
+// One row, with its bytes. `value`: the length of the frame, the errno, or what waits.
+struct Event {
+  std::int32_t slot;
+  std::int32_t generation;
+  int kind;
+  int flags;
+  std::uint64_t value;
+  Bytes bytes;
+};
+
+// Bytes whose owner may take them away again.
+class LentBytes : public Kept {
+ public:
+  explicit LentBytes(std::shared_ptr<Bytes> lent) : lent_(std::move(lent)) {}
+  std::span<std::uint8_t> bytes() const override { return *lent_; }
+
+ private:
+  std::shared_ptr<Bytes> lent_;
+};
+
+// What waits of each slot that could not take all.
+using Stuck = std::vector<std::pair<std::int32_t, std::uint64_t>>;
+
+// An engine and whoever takes its batches: keeps every event whose slot is live, as the transport in TypeScript does.
+class EngineSubject : public BatchHandler {
+ public:
+  static constexpr std::size_t TABLE_ROWS = 4 * Poller::MAX_READY;
+
+  explicit EngineSubject(std::size_t arena_bytes = Engine::MIN_ARENA_BYTES) : arena_(arena_bytes) {
+    check(engine.is_open(), "the engine opens");
+  }
+
+  Engine engine;
+  std::vector<Event> events;
+  std::size_t batch_count = 0;
+  std::function<void(const Event&)> onevent = [](const Event&) {};
+  // Whether the environment lives.
+  bool is_alive = true;
+
+  bool turn() { return engine.turn({table_, arena_}, *this); }
+
+  // Takes turns until nothing is ready. Returns how many.
+  std::size_t run() {
+    std::size_t count = 0;
+    for (; is_ready() && is_alive; ++count) {
+      check(count < 100'000, "it comes to rest");
+      turn();
+    }
+    return count;
+  }
+
+  // Whether the event loop would call the engine.
+  bool is_ready() const {
+    pollfd watched{engine.poll_descriptor(), POLLIN, 0};
+    return poll(&watched, 1, 0) == 1;
+  }
+
+  bool deliver(std::size_t row_count) override {
+    ++batch_count;
+    check(row_count * layout::ROW_WORDS <= table_.size(), "rows are within the table");
+    for (std::size_t i = 0; i < row_count; ++i) {
+      const std::span<const std::int32_t> row = std::span(table_).subspan(i * layout::ROW_WORDS, layout::ROW_WORDS);
+      if (!engine.is_live(row[layout::row::SLOT], row[layout::row::GENERATION])) continue;
+      events.push_back(event_of(row));
+      onevent(Event(events.back()));
+    }
+    return is_alive;
+  }
+
+  // Payload bytes of one slot, in their order.
+  Bytes payload_of(std::int32_t slot) const {
+    Bytes all;
+    for (const Event& event : events) {
+      if (event.slot == slot && event.kind == layout::row_kind::SEGMENT) append(all, event.bytes);
+    }
+    return all;
+  }
+
+  std::size_t count(std::int32_t slot, int kind) const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(events, [&](const Event& event) { return event.slot == slot && event.kind == kind; }));
+  }
+
+  // Sends as the transport does: all pieces lie in one arena. Returns what waits of each slot that is stuck.
+  Stuck send(const std::vector<std::pair<std::int32_t, Bytes>>& pieces) {
+    Bytes arena;
+    std::vector<std::int32_t> records;
+    for (const auto& [slot, bytes] : pieces) {
+      for (const std::size_t word : {static_cast<std::size_t>(slot), static_cast<std::size_t>(engine.generation(slot)),
+                                     arena.size(), bytes.size()}) {
+        records.push_back(static_cast<std::int32_t>(word));
+      }
+      append(arena, bytes);
+    }
+    return send_records(records, arena);
+  }
+
+  Stuck send_records(const std::vector<std::int32_t>& records,
+                                                                   const Bytes& arena) {
+    std::vector<std::int32_t> stuck(records.size() / Engine::RECORD_WORDS * Engine::STUCK_WORDS);
+    const std::size_t stuck_count = engine.send(records, arena, stuck);
+    check(stuck_count * Engine::STUCK_WORDS <= stuck.size(), "entries are within stuck");
+    Stuck result;
+    for (std::size_t i = 0; i < stuck_count * Engine::STUCK_WORDS; i += Engine::STUCK_WORDS) {
+      result.emplace_back(stuck[i], static_cast<std::uint32_t>(stuck[i + 1]) |
+                                        static_cast<std::uint64_t>(static_cast<std::uint32_t>(stuck[i + 2])) << 32);
+    }
+    return result;
+  }
+
+  // Sends one long piece. Returns what waits.
+  std::uint64_t send_long(std::int32_t slot, std::span<const std::uint8_t> head, std::shared_ptr<Bytes> bytes) {
+    return engine.send_long(slot, engine.generation(slot), head, std::make_unique<LentBytes>(std::move(bytes)));
+  }
+
+  void close(std::int32_t slot) { engine.close(slot, engine.generation(slot)); }
+  void pause(std::int32_t slot) { engine.pause(slot, engine.generation(slot)); }
+  void resume(std::int32_t slot) { engine.resume(slot, engine.generation(slot)); }
+  void end(std::int32_t slot) { engine.end(slot, engine.generation(slot)); }
+
+ private:
+  Event event_of(std::span<const std::int32_t> row) const {
+    const int kind = row[layout::row::KIND];
+    const std::uint64_t value = static_cast<std::uint32_t>(row[layout::row::LENGTH_LOW]) |
+                                static_cast<std::uint64_t>(static_cast<std::uint32_t>(row[layout::row::LENGTH_HIGH])) << 32;
+    Event event{row[layout::row::SLOT], row[layout::row::GENERATION], kind & 0xff, kind & ~0xff, value, {}};
+    if (event.kind != layout::row_kind::SEGMENT) return event;
+    const auto offset = static_cast<std::size_t>(row[layout::row::OFFSET]);
+    const auto size = static_cast<std::size_t>(row[layout::row::BYTE_LENGTH]);
+    check(offset <= arena_.size() && size <= arena_.size() - offset, "bytes are within the arena");
+    event.bytes.assign(&arena_[0] + offset, &arena_[0] + offset + size);
+    return event;
+  }
+
+  std::vector<std::int32_t> table_ = std::vector<std::int32_t>(TABLE_ROWS * layout::ROW_WORDS);
+  Bytes arena_;
+};
+
+// The other end of an engine's socket.
+class Peer {
+ public:
+  explicit Peer(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+
+  int number() const { return descriptor_.number(); }
+
+  void write(std::span<const std::uint8_t> bytes) const {
+    check(::send(number(), bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()), "the peer writes");
+  }
+
+  // Reads what is there now, at most `limit` bytes.
+  Bytes read(std::size_t limit = 1 << 26) const {
+    Bytes all;
+    while (all.size() < limit) {
+      std::uint8_t buffer[65'536];
+      const ssize_t count = recv(number(), buffer, std::min(sizeof buffer, limit - all.size()), MSG_DONTWAIT);
+      if (count <= 0) break;
+      all.insert(all.end(), buffer, buffer + count);
+    }
+    return all;
+  }
+
+  // Whether there is nothing more to read, ever.
+  bool is_at_end() const {
+    std::uint8_t byte;
+    return recv(number(), &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 0;
+  }
+
+  void end() const { shutdown(number(), SHUT_WR); }
+  void close() { descriptor_.close(); }
+
+  // Closes with RST instead of FIN (TCP only).
+  void reset() {
+    const linger at_once{1, 0};
+    setsockopt(number(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close();
+  }
+
+ private:
+  Descriptor descriptor_;
+};
+
+inline void make_nonblocking(int descriptor) { fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK); }
+
+// Both ends of a connection: the first one is for the engine.
+inline std::pair<Descriptor, Peer> unix_pair() {
+  int ends[2];
+  check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+  make_nonblocking(ends[0]);
+  return {Descriptor(ends[0]), Peer(Descriptor(ends[1]))};
+}
+
+inline std::pair<Descriptor, Peer> tcp_pair() {
+  const Descriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  check(bind(listener.number(), generic, size) == 0 && listen(listener.number(), 1) == 0, "listens");
+  check(getsockname(listener.number(), generic, &size) == 0, "knows its port");
+  Descriptor peer(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  check(connect(peer.number(), generic, size) == 0, "connects");
+  Descriptor own(accept4(listener.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  check(own.is_open(), "accepts");
+  return {std::move(own), Peer(std::move(peer))};
+}
+
+struct Adopted {
+  std::int32_t slot;
+  Peer peer;
+};
+
+// Gives one end to the engine and lets it read.
+inline Adopted adopt(EngineSubject& subject, std::pair<Descriptor, Peer> pair, std::span<const std::uint8_t> head = {}) {
+  const std::int32_t slot = subject.engine.adopt(std::move(pair.first), head);
+  check(slot >= 0, "the engine adopts");
+  subject.resume(slot);
+  return {slot, std::move(pair.second)};
+}
+
+}  // namespace hotsocket
