@@ -27,7 +27,7 @@ export {
   TextMessage
 } from './core/message.js'
 export type { TrustedOrigins } from './core/origin.js'
-export type { Logger, LogLevel } from './log.js'
+export { LOG_LEVELS, type Logger, type LogLevel } from './log.js'
 export { AsyncServer, type AsyncServerOptions } from './server/async-server.js'
 export type { Acceptance, HandshakeDecision } from './server/decision.js'
 export type { ServerHandlers } from './server/handlers.js'

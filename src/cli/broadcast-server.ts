@@ -10,6 +10,7 @@ import {
   type ServerOptions,
   TextMessage
 } from '../index.js'
+import { createHostCheck } from './host-check.js'
 import { MessageRate } from './message-rate.js'
 
 /**
@@ -70,6 +71,8 @@ export class BroadcastServer extends AsyncServer<UserData> {
   readonly #rate = new MessageRate()
   /** Clients that are behind, and until when senders wait for them. */
   readonly #behind = new Map<Connection<UserData>, Promise<void>>()
+  /** Whether a request that names this host is for this server. */
+  readonly isOwnHost: (host: string | undefined) => boolean
 
   /** Throws WebSocketError 'invalid-option', naming the option that is wrong. */
   constructor(options: BroadcastOptions = {}) {
@@ -77,13 +80,15 @@ export class BroadcastServer extends AsyncServer<UserData> {
     const maxMessageBytes = rest.maxMessageBytes ?? MAX_MESSAGE_BYTES
     const highWatermarkBytes = rest.highWatermarkBytes ?? HIGH_WATERMARK_BYTES
     super({ ...rest, maxMessageBytes, highWatermarkBytes, protocols: [NOTES_PROTOCOL] })
+    this.isOwnHost = createHostCheck(rest.host ?? '')
     this.#isEcho = isEcho
     this.#maxMessageBytes = maxMessageBytes
     this.#highWatermarkBytes = highWatermarkBytes
     this.#slowTimeoutMs = slowTimeoutMs
   }
 
-  override onhandshake(_request: HandshakeRequest): HandshakeDecision<UserData> {
+  override onhandshake({ host }: HandshakeRequest): HandshakeDecision<UserData> {
+    if (!this.isOwnHost(host)) return { status: 403 }
     return { data: { sinceMs: Date.now() } }
   }
 

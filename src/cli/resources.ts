@@ -33,6 +33,13 @@ export function createRequestListener(server: BroadcastServer, page: Page) {
     ['/status', () => describeStatus(server)]
   ])
   return (request: IncomingMessage, response: ServerResponse): void => {
+    if (!server.isOwnHost(request.headers.host)) {
+      return answer(
+        response,
+        421,
+        plainText('This server is for this machine only, under names of its own.\n')
+      )
+    }
     const path = request.url?.split('?', 1)[0] ?? ''
     const resource = resources.get(path)
     if (resource === undefined) return answer(response, 404, plainText('There is nothing at this path.\n'))

@@ -1,6 +1,6 @@
 // Owns the options of `hotsocket serve`: their names, defaults, help, and the check of each. Must not open anything.
 import { parseArgs } from 'node:util'
-import type { LogLevel } from '../index.js'
+import { LOG_LEVELS, type LogLevel } from '../index.js'
 import { CommandError, ExitCode } from './command.js'
 
 /** Options of `hotsocket serve`, checked. */
@@ -16,14 +16,6 @@ export interface ServeOptions {
 
 /** What the arguments ask for. */
 export type ServeRequest = 'help' | 'version' | ServeOptions
-
-const LOG_LEVELS = [
-  'silent',
-  'error',
-  'warn',
-  'info',
-  'debug'
-] as const satisfies readonly LogLevel[] as readonly string[]
 
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_PORT = 9999
@@ -134,7 +126,8 @@ function readTls({ tls, key, cert }: Values): ServeOptions['tls'] {
 }
 
 function readLogLevel(text = 'warn'): LogLevel {
-  if (!LOG_LEVELS.includes(text)) fail(`--log-level must be one of ${LOG_LEVELS.join(', ')}, not "${text}"`)
+  if (!LOG_LEVELS.includes(text as LogLevel))
+    fail(`--log-level must be one of ${LOG_LEVELS.join(', ')}, not "${text}"`)
   return text as LogLevel
 }
 

@@ -6,6 +6,7 @@ import { type ServerOptions, WebSocketError } from '../index.js'
 import { BroadcastServer } from './broadcast-server.js'
 import { loadKeyPair } from './certificate.js'
 import { type Command, CommandError, type CommandStreams, ExitCode } from './command.js'
+import { isLoopback } from './host-check.js'
 import { loadPage } from './page.js'
 import { createRequestListener } from './resources.js'
 import { parseServeOptions, SERVE_HELP, type ServeOptions } from './serve-options.js'
@@ -79,8 +80,4 @@ async function greet(server: BroadcastServer, options: ServeOptions, cert: strin
 function addressOf(server: BroadcastServer, { host, tls }: ServeOptions): string {
   const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
   return `${tls === null ? '' : 's'}://${isIP(name) === 6 ? `[${name}]` : name}:${server.port}`
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }

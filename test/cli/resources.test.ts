@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { get } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { BroadcastServer } from '../../src/cli/broadcast-server.js'
@@ -103,6 +104,39 @@ describe('other requests', () => {
     }
   )
 })
+
+describe('requests to a name that is not ours, as after DNS rebinding', () => {
+  test.each(['/', '/status', '/x'])('%s is 421, and tells nothing', async (path) => {
+    const [status, body] = await getAs('evil.example', path)
+    expect([status, body]).toEqual([421, 'This server is for this machine only, under names of its own.\n'])
+  })
+
+  test('names of this machine pass', async () => {
+    const names = ['localhost', 'LOCALHOST', '127.0.0.1', '[::1]']
+    expect(await Promise.all(names.map(async (name) => (await getAs(name, '/status'))[0]))).toEqual(
+      names.map(() => 200)
+    )
+  })
+
+  test('a handshake is 403, although its origin is that of the host', async () => {
+    const host = `evil.example:${server.port}`
+    const client = new WebSocket(base.replace('http', 'ws'), {
+      headers: { Host: host },
+      origin: `http://${host}`
+    })
+    const [error] = await once(client, 'error')
+    expect(String(error)).toBe('Error: Unexpected server response: 403')
+  })
+})
+
+/** Requests a path under another name; returns status and body. */
+async function getAs(name: string, path: string): Promise<[number | undefined, string]> {
+  const headers = { Host: `${name}:${server.port}` }
+  const [response] = await once(get({ host: '127.0.0.1', port: server.port!, path, headers }), 'response')
+  let body = ''
+  for await (const chunk of response) body += chunk
+  return [response.statusCode, body]
+}
 
 /** All headers but those of the connection and the time. */
 function headersOf(response: Response): Record<string, string> {
