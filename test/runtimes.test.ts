@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { describe, expect, it, type TestContext } from 'vitest'
+import { loadNativeKernels } from '../src/kernels/native.js'
+import { root } from './run-node.js'
+import { install, RUNTIMES, type Runtime, whyNoRuntimes } from './runtimes/install.js'
+
+/** Fetching a runtime takes seconds, once. */
+const TIMEOUT_MS = 150_000
+
+/** What runtimes/echo.mjs prints, whole. */
+const ECHOED = {
+  status: 'HTTP/1.1 101 Switching Protocols',
+  isText: true,
+  isSplitText: true,
+  isBinary: true,
+  burst: 1000,
+  close: [0x88, 0x03, 0xe8],
+  violation: [0x88, 1002],
+  late: { hadToWait: true, byteLength: 16 * 1024 * 1024 },
+  isAtRest: true,
+  farewell: 1001,
+  isInflated: true,
+  sentCount: 2 + 1 + 1000 + 256,
+  closes: [1000, 1006, 1006, 1001],
+  errors: ['unmasked-frame']
+}
+
+const addon = loadNativeKernels()
+
+/** Runs runtimes/echo.mjs on a runtime and waits for its end. HOTSOCKET_* of this process are not handed on. */
+async function run(context: TestContext, runtime: Runtime, env: Record<string, string> = {}) {
+  const binary = await installOrSkip(context, runtime)
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(HOTSOCKET_|NODE_OPTIONS)/.test(name))
+  const child = spawn(binary, [...runtime.parameters, join(root, 'test', 'runtimes', 'echo.mjs')], {
+    cwd: root,
+    env: { ...Object.fromEntries(inherited), NO_COLOR: '1', ...env },
+    timeout: 20_000
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', (text: Buffer) => {
+    output.stdout += text.toString()
+  })
+  child.stderr.on('data', (text: Buffer) => {
+    output.stderr += text.toString()
+  })
+  const [status, signal] = (await once(child, 'close')) as [number | null, string | null]
+  return { status, signal, ...output }
+}
+
+async function installOrSkip(context: TestContext, runtime: Runtime): Promise<string> {
+  const reason = whyNoRuntimes()
+  if (reason !== null) return context.skip(reason)
+  return install(runtime).catch((error: Error) => {
+    if (process.env.CI) throw error
+    return context.skip(error.message)
+  })
+}
+
+/** The engine is for Node.js: `_handle.fd` and the event loop are its own. */
+function expectedTier({ name }: Runtime): string {
+  if (addon.status !== 'loaded') return 'js'
+  return name === 'node' ? 'engine' : 'native'
+}
+
+for (const runtime of RUNTIMES) {
+  describe.concurrent(`${runtime.name} ${runtime.version}`, { timeout: TIMEOUT_MS }, () => {
+    it('serves with the same addon, and ends by itself', async (context) => {
+      const { status, signal, stdout, stderr } = await run(context, runtime)
+      expect({ status, signal }, stderr).toEqual({ status: 0, signal: null })
+      expect(JSON.parse(stdout)).toEqual({ tier: expectedTier(runtime), ...ECHOED })
+    })
+
+    it('serves with JavaScript alone, and ends by itself', async (context) => {
+      const { status, signal, stdout, stderr } = await run(context, runtime, { HOTSOCKET_TIER: 'js' })
+      expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
+      expect(JSON.parse(stdout)).toEqual({ tier: 'js', ...ECHOED })
+    })
+
+    if (runtime.name === 'node') return
+    // libuv's functions end the process on Bun, and their polls never fire on Deno.
+    it('refuses the engine by an error, not by a crash', async (context) => {
+      if (addon.status !== 'loaded') context.skip(addon.reason)
+      const { status, signal, stderr } = await run(context, runtime, { HOTSOCKET_TIER: 'engine' })
+      expect({ status, signal }).toEqual({ status: 1, signal: null })
+      expect(stderr).toContain('"engine" is for Linux and Node.js; set it to "native" or "js", or unset it')
+    })
+  })
+}
