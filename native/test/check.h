@@ -3,14 +3,13 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <source_location>
 
 namespace hotsocket {
 
-inline void check(bool condition, const char* what,
-                  const std::source_location& where = std::source_location::current()) {
+// The builtins stand for std::source_location, which clang 14 has not.
+inline void check(bool condition, const char* what, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
   if (condition) return;
-  std::fprintf(stderr, "%s:%u: %s\n", where.file_name(), static_cast<unsigned>(where.line()), what);
+  std::fprintf(stderr, "%s:%d: %s\n", file, line, what);
   std::exit(1);
 }
 

@@ -1,0 +1,194 @@
+// Drives an engine over socket pairs: bytes, operations and what its handler does come from the input. What it says of a
+// stream is held against the naive scanner, which sees the stream in one piece; what it sends, against what it was given.
+#include "../test/engine-harness.h"
+#include "../test/reference.h"
+#include "input.h"
+
+namespace hotsocket {
+namespace {
+
+namespace row = layout::row;
+namespace row_flag = layout::row_flag;
+namespace row_kind = layout::row_kind;
+
+// A frame as far as it came, however it was cut.
+struct Frame {
+  std::uint64_t byte_length;
+  Bytes payload;
+  bool is_whole;
+  friend bool operator==(const Frame&, const Frame&) = default;
+};
+
+void add_piece(std::vector<Frame>& frames, int flags, std::uint64_t byte_length, std::span<const std::uint8_t> bytes) {
+  const bool is_ascii = std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte < 0x80; });
+  require(is_ascii == ((flags & row_flag::ASCII) != 0));
+  if ((flags & row_flag::FIRST) != 0) frames.push_back({byte_length, {}, false});
+  require(!frames.empty() && !frames.back().is_whole && frames.back().byte_length == byte_length);
+  append(frames.back().payload, bytes);
+  frames.back().is_whole = (flags & row_flag::LAST) != 0;
+  require(frames.back().is_whole == (frames.back().payload.size() == byte_length));
+}
+
+std::vector<Frame> frames_of(Bytes stream) {
+  std::vector<Frame> frames;
+  reference::Scanner scanner;
+  for (const reference::Row& found : scanner.scan(stream)) {
+    const std::uint64_t length = static_cast<std::uint32_t>(found[row::LENGTH_LOW]) |
+                                 static_cast<std::uint64_t>(static_cast<std::uint32_t>(found[row::LENGTH_HIGH])) << 32;
+    const auto bytes = std::span(stream).subspan(static_cast<std::size_t>(found[row::OFFSET]),
+                                                 static_cast<std::size_t>(found[row::BYTE_LENGTH]));
+    add_piece(frames, found[row::KIND], length, bytes);
+  }
+  return frames;
+}
+
+// One connection: what its peer wrote and read, and what the engine said of it.
+class Subject {
+ public:
+  Subject(EngineSubject& engine, const Bytes& head) : engine_(engine), peer_(Descriptor()) {
+    auto [own, peer] = unix_pair();
+    peer_ = std::move(peer);
+    written_ = head;
+    slot_ = engine.engine.adopt(std::move(own), head);
+    require(slot_ >= 0);
+    generation_ = engine.engine.generation(slot_);
+  }
+
+  std::int32_t slot() const { return slot_; }
+  std::int32_t generation() const { return generation_; }
+  bool is_live() const { return engine_.engine.is_live(slot_, generation_); }
+
+  void write(const Bytes& bytes) {
+    if (has_ended_) return;
+    const ssize_t count = ::send(peer_.number(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count > 0) written_.insert(written_.end(), bytes.begin(), bytes.begin() + count);
+  }
+
+  void end() {
+    has_ended_ = true;
+    peer_.end();
+  }
+
+  void read() { append(read_, peer_.read()); }
+
+  void send(const Bytes& bytes, bool is_long) {
+    if (!is_live()) return;
+    append(sent_, bytes);
+    if (is_long) engine_.send_long(slot_, bytes, std::make_shared<Bytes>(bytes));
+    else engine_.send({{slot_, bytes}});
+    if (is_long) append(sent_, bytes);
+  }
+
+  // Everything has come to rest: were both directions whole?
+  void finish() {
+    if (!is_live()) return;
+    for (;;) {
+      engine_.resume(slot_);
+      const std::size_t before = read_.size();
+      read();
+      if (engine_.run() == 0 && read_.size() == before) break;
+    }
+    require(frames_ == frames_of(written_));
+    require(read_ == sent_);
+    require(end_count_ == (has_ended_ ? 1 : 0));
+  }
+
+  void take(const Event& event) {
+    require(end_count_ == 0 || event.kind == row_kind::SENT);
+    if (event.kind == row_kind::SEGMENT) add_piece(frames_, event.flags, event.value, event.bytes);
+    if (event.kind == row_kind::END) ++end_count_;
+    require(event.kind != row_kind::ERROR);
+  }
+
+ private:
+  EngineSubject& engine_;
+  Peer peer_;
+  std::int32_t slot_ = -1;
+  std::int32_t generation_ = -1;
+  Bytes written_, read_, sent_;
+  std::vector<Frame> frames_;
+  bool has_ended_ = false;
+  int end_count_ = 0;
+};
+
+class Run {
+ public:
+  explicit Run(FuzzInput input) : input_(std::move(input)) {
+    engine_.onevent = [this](const Event& event) { take(event); };
+    for (int i = 0; i < 2; ++i) adopt();
+  }
+
+  void all() {
+    while (!input_.is_empty()) step();
+    engine_.onevent = [this](const Event& event) { find(event).take(event); };
+    for (const auto& subject : subjects_) subject->finish();
+  }
+
+ private:
+  void step() {
+    const std::uint8_t operation = input_.byte();
+    Subject& subject = *subjects_[operation / 16 % subjects_.size()];
+    switch (operation % 16) {
+      case 0: case 1: case 2: return subject.write(input_.bytes(1 + input_.byte()));
+      case 3: return subject.write(masked_frame(input_.bytes(input_.byte())));
+      case 4: return subject.write(repeat(masked_frame(input_.bytes(input_.byte() % 8)), 4000));
+      case 5: return subject.write(masked_frame(pattern(input_.byte() * 700u)));
+      case 6: case 7: engine_.turn(); return;
+      case 8: return engine_.engine.pause(subject.slot(), subject.generation());
+      case 9: return engine_.engine.resume(subject.slot(), subject.generation());
+      case 10: return subject.send(input_.bytes(input_.byte()), false);
+      case 11: return subject.send(pattern(input_.byte() * 700u), (operation & 0x80) != 0);
+      case 12: return subject.read();
+      case 13: return subject.end();
+      case 14: return close(subject);
+      default: return send_anything();
+    }
+  }
+
+  void adopt() { subjects_.push_back(std::make_unique<Subject>(engine_, input_.bytes(input_.byte() % 64))); }
+
+  void close(Subject& subject) {
+    engine_.engine.close(subject.slot(), subject.generation());
+    if (subjects_.size() < 8) adopt();
+  }
+
+  // A record of any kind: it may reach no live socket, for then the peer would see bytes that nobody counted.
+  void send_anything() {
+    std::vector<std::int32_t> words;
+    for (int i = 0; i < 4; ++i) words.push_back(static_cast<std::int32_t>(input_.byte() * 0x01000101u));
+    if (!engine_.engine.is_live(words[0], words[1])) engine_.send_records(words, text("nothing"));
+  }
+
+  // What the handler does with an event comes from the input, too.
+  void take(const Event& event) {
+    Subject& subject = find(event);
+    subject.take(event);
+    if (engine_.events.size() % 7 != 0) return;
+    const std::uint8_t operation = input_.byte();
+    if (operation % 8 == 1) engine_.engine.pause(subject.slot(), subject.generation());
+    if (operation % 8 == 2) close(subject);
+    if (operation % 8 == 3) subject.send(input_.bytes(9), (operation & 0x80) != 0);
+    if (operation % 8 == 4) close(*subjects_[operation / 8 % subjects_.size()]);
+    if (operation % 8 == 5) engine_.engine.resume(subject.slot(), subject.generation());
+  }
+
+  Subject& find(const Event& event) {
+    const auto found = std::ranges::find_if(subjects_, [&](const auto& subject) {
+      return subject->slot() == event.slot && subject->generation() == event.generation;
+    });
+    require(found != subjects_.end());
+    return **found;
+  }
+
+  FuzzInput input_;
+  EngineSubject engine_;
+  std::vector<std::unique_ptr<Subject>> subjects_;
+};
+
+}  // namespace
+}  // namespace hotsocket
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  hotsocket::Run(hotsocket::FuzzInput(data, size)).all();
+  return 0;
+}
