@@ -11,15 +11,26 @@ export interface ServerHandlers<T> {
   /**
    * Decides about a handshake that keeps to the protocol and the options. Returns nothing to accept it, an object with
    * `protocol`, `headers` and `data` to accept it with those, or one with `status`, `headers` and `body` to deny it; or a
-   * promise of these. If it throws, the client gets 500.
+   * promise of these. If it throws, or returns anything else, the client gets 500.
    */
   onhandshake(request: HandshakeRequest): HandshakeDecision<T> | Promise<HandshakeDecision<T>>
   /** A connection is open. */
   onopen(client: Connection<T>): unknown
-  /** A message arrived. Its payload stays valid for as long as it is kept. */
+  /**
+   * A message arrived. Its payload stays valid for as long as it is kept. The memory behind it, `payload.buffer`, may hold
+   * other messages of that client: transfer a copy, or the connection ends with 'payload-transferred'.
+   */
   onmessage(client: Connection<T>, message: Message): unknown
-  /** The last byte of a message is with the kernel: once for each message sent, first sent first. Only called if overridden. */
+  /**
+   * The last byte of a message is with the kernel; first sent first. Each message that was accepted (`send` did not return
+   * 'dropped') ends either here or in `onunsent`, once, before `onclose`.
+   */
   onsent(client: Connection<T>, message: Message): unknown
+  /**
+   * The connection is over, and the kernel has not taken the message whole. `reason`: the cause of the end, the same as in
+   * the `details` of the `onclose` that follows. The peer may have got a part of the message.
+   */
+  onunsent(client: Connection<T>, message: Message, reason: WebSocketError): unknown
   /** The peer's ping arrived; it is answered already. */
   onping(client: Connection<T>, payload: Uint8Array): unknown
   /** A pong arrived. `roundTripMs`: since our ping that it answers; null if it answers none. */
@@ -39,6 +50,7 @@ export const HANDLER_NAMES = [
   'onopen',
   'onmessage',
   'onsent',
+  'onunsent',
   'onping',
   'onpong',
   'onclose',
