@@ -8,10 +8,8 @@ import { WebSocketError } from './core/errors.js'
 import type { NegotiatedExtension } from './core/extension.js'
 import { checkFragmentSize } from './core/frame.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
-import { describe, type Message, type Sendable, toMessage } from './core/message.js'
+import { type Message, type Sendable, toMessage } from './core/message.js'
 import { Protocol, type ProtocolHandler } from './core/protocol.js'
-import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
-import { type Receipt, Receipts, type SentCallback } from './receipts.js'
 import type { RowHandler, Transport } from './transport/transport.js'
 
 /** Why reading is stopped; bits of one field. */
@@ -26,7 +24,7 @@ type Life = 'alive' | 'asked' | 'asked-behind'
 const NO_BYTES = new Uint8Array(0)
 
 /** One open connection: what handlers get as `client`. `T` is the type of `data`. */
-export class Connection<T = undefined> implements ProtocolHandler, RowHandler, HandlerCaller {
+export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
   /** Whatever the application keeps with this connection, free to change: what `onhandshake` gave, or undefined. */
   data: T
   /** The subprotocol agreed on, or null. */
@@ -43,8 +41,8 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   #life: Life = 'alive'
   /** The peer has ended its side. */
   #hasEnded = false
-  /** Messages accepted and not reported; null as long as nobody wants reports. */
-  #receipts: Receipts | null = null
+  /** Messages accepted and not sent, in order, if the owner wants `onsent`. */
+  #unsent: Message[] | null
   #details: CloseDetails | null = null
   #waiters: Waiters | null = null
 
@@ -59,7 +57,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     this.#settings = settings
     this.#transport = openTransport(this)
     this.#protocol = new Protocol(settings.protocol, this.#transport.queue, this, extensions)
-    if (settings.reportsSent()) this.#receipts = new Receipts(true)
+    this.#unsent = settings.reportsSent() ? [] : null
     this.data = data
     this.protocol = protocol
   }
@@ -91,30 +89,23 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     return this.#transport.queue.pendingBytes
   }
 
-  /**
-   * Messages accepted for sending of which the kernel has not taken the last byte. If neither `onsent` nor `onunsent` is
-   * overridden, those sent in one turn of the event loop count until it has taken the last of them.
-   */
+  /** Messages accepted for sending of which the kernel has not taken the last byte. */
   get queuedMessages(): number {
-    const receipts = this.#receipts
-    return receipts?.isComplete ? receipts.count : this.#transport.queue.messageCount
+    return this.#transport.queue.messageCount
   }
 
   /**
    * Sends a string as a text message, bytes as a binary message, or a message object. Bytes are not copied if there are
    * more than 16 KiB of them: neither change nor transfer them before `onsent`. Never throws because of the connection's
-   * state: see `SendStatus`. Throws WebSocketError 'invalid-argument' for what is no message, or a wrong option.
+   * state: see `SendStatus`. Throws WebSocketError 'invalid-argument' for what is no message, or a wrong `fragmentSize`.
    */
   send(message: Sendable, options?: SendOptions): SendStatus {
     const fragmentSize = options?.fragmentSize ?? null
     if (fragmentSize !== null) checkFragmentSize(fragmentSize)
-    const callback = options?.sent ?? null
-    if (callback !== null) checkCallback(callback)
     const { queue } = this.#transport
-    const isTracked = callback !== null || this.#receipts?.isComplete === true
-    const sendable = isTracked ? toMessage(message) : message
-    if (!this.#protocol.send(sendable, fragmentSize)) return this.#refuse(callback)
-    if (isTracked) this.#track(sendable as Message, callback)
+    const sendable = this.#unsent === null ? message : toMessage(message)
+    if (!this.#protocol.send(sendable, fragmentSize)) return 'dropped'
+    this.#unsent?.push(sendable as Message)
     queue.endMessage()
     this.#transport.schedule()
     if (queue.pendingBytes > this.#settings.highWatermarkBytes) {
@@ -195,7 +186,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     this.request = request
     connections.add(this)
     pingTimeouts.start(this)
-    callHandler(this, () => owner.onopen(this))
+    this.#run(() => owner.onopen(this))
     if (!keepRequest) this.request = null
     if (head.length > 0) this.handleBytes(head)
     if (this.#paused === 0) this.#transport.resume()
@@ -251,10 +242,10 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   }
 
   /** @internal */
-  handleProgress(): void {
+  handleProgress(messageCount: number): void {
     if (this.#life === 'asked-behind') this.#life = 'alive'
+    if (this.#unsent !== null) this.#reportSent(this.#unsent.splice(0, messageCount))
     const { queue } = this.#transport
-    if (this.#receipts !== null) this.#report(this.#receipts, queue.sentBytes, null)
     if (queue.pendingBytes === 0) {
       this.#protocol.drained()
       this.#flush()
@@ -270,13 +261,11 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     connections.delete(this)
     closeTimeouts.stop(this)
     this.#stopPings()
-    const { queue } = this.#transport
-    const { sentBytes, pendingBytes } = queue
-    const details = this.#protocol.end(cause, pendingBytes > 0)
+    const details = this.#protocol.end(cause, this.#transport.queue.pendingBytes > 0)
     this.#details = details
-    queue.clear()
-    if (this.#receipts !== null) this.#reportAll(this.#receipts, sentBytes, details.cause)
-    callHandler(this, () => owner.onclose(this, details.code, details.reason, details))
+    this.#transport.queue.clear()
+    this.#unsent = null
+    this.#run(() => owner.onclose(this, details.code, details.reason, details))
     const waiters = this.#waiters
     this.#waiters = null
     for (const resolve of waiters?.drained ?? []) resolve()
@@ -287,27 +276,31 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   onmessage(message: Message): void {
     try {
       const result = this.#settings.owner.onmessage(this, message)
-      if (result !== undefined) watchHandler(this, result)
+      if (result !== undefined) this.#watch(result)
     } catch (error) {
-      this.failHandler(error)
+      this.#failHandler(error)
     }
   }
 
   /** @internal */
   onping(payload: Uint8Array): void {
-    callHandler(this, () => this.#settings.owner.onping(this, payload))
+    this.#run(() => this.#settings.owner.onping(this, payload))
   }
 
   /** @internal */
   onpong(payload: Uint8Array, roundTripMs: number | null): void {
     this.#settings.pongTimeouts.stop(this)
-    callHandler(this, () => this.#settings.owner.onpong(this, payload, roundTripMs))
+    this.#run(() => this.#settings.owner.onpong(this, payload, roundTripMs))
   }
 
   /** @internal */
   onerror(error: WebSocketError): void {
-    const { owner, logger } = this.#settings
-    callErrorHandler(logger, () => owner.onerror(this, error))
+    try {
+      const result = this.#settings.owner.onerror(this, error)
+      if (result instanceof Promise) result.catch((failure: unknown) => this.#logFailure(failure))
+    } catch (failure) {
+      this.#logFailure(failure)
+    }
   }
 
   /** @internal */
@@ -356,48 +349,32 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     if (this.#paused === 0) this.#transport.resume()
   }
 
-  #track(message: Message, callback: SentCallback | null): void {
-    const { sentBytes, pendingBytes } = this.#transport.queue
-    this.#receipts ??= new Receipts(false)
-    this.#receipts.add(message, sentBytes + pendingBytes, callback)
+  #reportSent(messages: readonly Message[]): void {
+    for (const message of messages) this.#run(() => this.#settings.owner.onsent(this, message))
   }
 
-  #refuse(callback: SentCallback | null): SendStatus {
-    // Never before `send` returns, as for accepted messages.
-    if (callback !== null)
-      queueMicrotask(() => callHandler(this, () => callback(new WebSocketError('not-open'))))
-    return 'dropped'
-  }
-
-  /** Reports the messages that end within `sentBytes`. `reason`: why they are not sent; null if they are. */
-  #report(receipts: Receipts, sentBytes: number, reason: WebSocketError | null): void {
-    for (let receipt = receipts.take(sentBytes); receipt !== null; receipt = receipts.take(sentBytes))
-      this.#reportOne(receipt, reason)
-  }
-
-  /** The hot path of `onsent`: no closure. */
-  #reportOne({ message, callback }: Receipt, reason: WebSocketError | null): void {
-    const { owner } = this.#settings
+  /** Calls a handler of the application; what it throws, or rejects with, harms only this connection. */
+  #run(handler: () => unknown): void {
     try {
-      const result = reason === null ? owner.onsent(this, message) : owner.onunsent(this, message, reason)
-      if (result !== undefined) watchHandler(this, result)
+      const result = handler()
+      if (result !== undefined) this.#watch(result)
     } catch (error) {
-      this.failHandler(error)
+      this.#failHandler(error)
     }
-    if (callback !== null) callHandler(this, () => callback(reason))
   }
 
-  #reportAll(receipts: Receipts, sentBytes: number, cause: WebSocketError | null): void {
-    this.#report(receipts, sentBytes, null)
-    // An end that loses bytes has a cause.
-    if (cause !== null) this.#report(receipts, Number.POSITIVE_INFINITY, cause)
-    this.#receipts = null
+  #watch(result: unknown): void {
+    if (result instanceof Promise) result.catch((error: unknown) => this.#failHandler(error))
   }
 
-  /** @internal What a handler throws, or rejects with, harms only this connection. */
-  failHandler(cause: unknown): void {
+  #failHandler(cause: unknown): void {
     const detail = cause instanceof Error ? cause.message : String(cause)
     this.#fail(new WebSocketError('handler-failed', { detail, cause }))
+  }
+
+  /** A handler for errors that fails itself has nobody left to tell but the log. */
+  #logFailure(failure: unknown): void {
+    this.#settings.logger.error(`onerror failed: ${String(failure)}`)
   }
 
   #fail(error: WebSocketError): void {
@@ -421,9 +398,4 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 interface Waiters {
   readonly drained: (() => void)[]
   readonly closed: ((details: CloseDetails) => void)[]
-}
-
-function checkCallback(callback: unknown): void {
-  if (typeof callback === 'function') return
-  throw new WebSocketError('invalid-argument', { detail: `sent must be a function, not ${describe(callback)}` })
 }
