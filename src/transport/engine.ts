@@ -94,7 +94,9 @@ export class EngineLoop {
   advance(slot: number, generation: number, byteLength: number): void {
     const records = this.#records
     const last = (this.#recordCount - 1) * RECORD_WORDS
-    if (last >= 0 && records[last] === slot && records[last + 2]! + records[last + 3]! === this.#used) {
+    // The same slot of another generation is another connection: one may open in the turn in which one closes.
+    const isOwn = last >= 0 && records[last] === slot && records[last + 1] === generation
+    if (isOwn && records[last + 2]! + records[last + 3]! === this.#used) {
       records[last + 3]! += byteLength
     } else {
       const at = this.#recordCount++ * RECORD_WORDS
