@@ -28,7 +28,14 @@ export {
 } from './core/message.js'
 export type { TrustedOrigins } from './core/origin.js'
 export { LOG_LEVELS, type Logger, type LogLevel } from './log.js'
+export type { SentCallback } from './receipts.js'
 export { AsyncServer, type AsyncServerOptions } from './server/async-server.js'
 export type { Acceptance, HandshakeDecision } from './server/decision.js'
 export type { ServerHandlers } from './server/handlers.js'
 export type { AttachOptions, ListenAt, ServerOptions } from './server/options.js'
+export {
+  type ServeWorkersOptions,
+  serveWorkers,
+  type WorkerExit,
+  type WorkerGroup
+} from './server/serve-workers.js'

@@ -93,9 +93,10 @@ export type ResolvedOptions = Required<Omit<ServerOptions, UndefinedByDefault>> 
 type UndefinedByDefault = 'host' | 'socketPath' | 'tls' | 'locations' | 'trustedOrigins' | 'logger'
 
 /** Longest delay that timers of Node.js can wait, about 24 days. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1
+export const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
-type Check = (value: unknown) => string | null
+/** Returns what a value must be, or null if it is that. */
+export type Check = (value: unknown) => string | null
 
 const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   host: text,
@@ -133,12 +134,7 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
 
 /** Checks options and fills in the defaults. Throws WebSocketError 'invalid-option', naming the first wrong one. */
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
-  for (const [name, value] of Object.entries(options)) {
-    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name as keyof typeof CHECKS] : undefined
-    if (check === undefined) fail(`there is no option "${name}"; there are ${Object.keys(CHECKS).join(', ')}`)
-    const expected = value === undefined ? null : check(value)
-    if (expected !== null) fail(`${name} must be ${expected}, not ${describe(value)}`)
-  }
+  checkOptions(options, CHECKS)
   const resolved = withDefaults(options)
   if (resolved.lowWatermarkBytes > resolved.highWatermarkBytes) {
     fail(
@@ -149,6 +145,16 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
     fail('reusePort is for TCP ports, and socketPath is given')
   }
   return resolved
+}
+
+/** Checks options one by one. Throws WebSocketError 'invalid-option', naming the first wrong one. */
+export function checkOptions(options: object, checks: Readonly<Record<string, Check>>): void {
+  for (const [name, value] of Object.entries(options)) {
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (check === undefined) fail(`there is no option "${name}"; there are ${Object.keys(checks).join(', ')}`)
+    const expected = value === undefined ? null : check(value)
+    if (expected !== null) fail(`${name} must be ${expected}, not ${describe(value)}`)
+  }
 }
 
 /** Checks the options of `attach`. Returns the paths; undefined: all. Throws WebSocketError 'invalid-option'. */
@@ -199,7 +205,8 @@ function fail(detail: string): never {
   throw new WebSocketError('invalid-option', { detail })
 }
 
-function integer(lowest: number, highest: number): Check {
+/** Checks for an integer within limits, which are included. */
+export function integer(lowest: number, highest: number): Check {
   return (value) =>
     Number.isInteger(value) && (value as number) >= lowest && (value as number) <= highest
       ? null

@@ -1,0 +1,26 @@
+// Owns what threads of `serveWorkers` and the one that starts them tell each other.
+import type { MessagePort } from 'node:worker_threads'
+
+/** What a thread is given when it starts. */
+export interface WorkerTask {
+  /** URL of the module with the server. */
+  readonly module: string
+  /** Which thread of how many. */
+  readonly index: number
+  readonly count: number
+  /** Where to listen; null: where the server's options say. */
+  readonly port: number | null
+  /** The way for the messages below; the thread's `parentPort` is the application's. */
+  readonly control: MessagePort
+}
+
+/** From the thread, once: it listens. */
+export interface ListeningReport {
+  readonly port: number | null
+}
+
+/** To the thread, once: arguments of the server's `close`. */
+export interface CloseOrder {
+  readonly code: number
+  readonly reason: string
+}
