@@ -145,6 +145,36 @@ describe('a handler that fails', () => {
   })
 })
 
+describe('a handler that transfers the memory of a payload', () => {
+  it('harms its own connection at most, where other messages stand in that memory', async () => {
+    const { lines, handlers } = recorder()
+    const { server, peer } = await serveOne({
+      ...handlers,
+      onmessage(client, { payload }) {
+        if (typeof payload === 'string') return void client.send(payload)
+        structuredClone(payload, { transfer: [payload.buffer as ArrayBuffer] })
+      }
+    })
+    const other = await openAt(server)
+    const frames = [encodeFrame(2, Buffer.alloc(20_000)), encodeFrame(1, Buffer.from('behind'))]
+    peer.write(Buffer.concat(frames))
+    const { opcode, payload } = await peer.readFrame()
+    // The engine gives each payload memory of its own; a stream's chunk has both messages.
+    const isShared = opcode === 8
+    expect(payload.toString('latin1')).toBe(isShared ? '\x03\xf3' : 'behind')
+    if (isShared) peer.close(1011)
+    else peer.close(1000)
+    await peer.closed
+    await until(() => server.clients.size === 1, 'it is over')
+    const end = isShared
+      ? ['error payload-transferred', 'close 1006 "" unclean local payload-transferred']
+      : ['close 1000 "" clean remote null']
+    expect([isShared, lines]).toEqual([server.tier !== 'engine', ['open', 'open', ...end]])
+    other.text('still here')
+    expect(await other.readText()).toBe('still here')
+  })
+})
+
 describe('a peer that breaks a rule', () => {
   const masked = (first: number, length: number, ...rest: number[]) =>
     Buffer.from([first, 0x80 | length, ...rest, 0, 0, 0, 0])
