@@ -117,7 +117,8 @@ describe.runIf(canShare)('serveWorkers', () => {
     const path = await moduleOf(text, name)
     for (const module of [path, pathToFileURL(path), pathToFileURL(path).href]) {
       const group = await startGroup({ workers: 2 }, module)
-      await openAt(group)
+      const client = await openAt(group)
+      client.reset()
       await group.close()
     }
   })
