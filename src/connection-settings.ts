@@ -19,6 +19,7 @@ export interface ConnectionOwner<T> {
   onclose(connection: Connection<T>, code: number, reason: string, details: CloseDetails): unknown
   onerror(connection: Connection<T>, error: WebSocketError): unknown
   onsent(connection: Connection<T>, message: Message): unknown
+  onunsent(connection: Connection<T>, message: Message, reason: WebSocketError): unknown
 }
 
 /** What all connections of one endpoint share. */

@@ -1,4 +1,5 @@
 // Owns the words in which a connection tells its state and what became of a message. Must not know connections.
+import type { SentCallback } from './receipts.js'
 
 /** Values of `Connection.readyState`, as in browsers. */
 export const ReadyState = { OPEN: 1, CLOSING: 2, CLOSED: 3 } as const
@@ -14,4 +15,10 @@ export type SendStatus = 'sent' | 'queued' | 'dropped'
 export interface SendOptions {
   /** Most payload bytes of one frame: a positive integer. Default: the message goes in one frame. */
   fragmentSize?: number
+  /**
+   * Called once, after `send` has returned: with null when the last byte of the message is with the kernel, or with a
+   * WebSocketError if it will never be: why the connection ended, or 'not-open' if `send` returned 'dropped'. Default: none;
+   * it costs a little memory per message that waits.
+   */
+  sent?: SentCallback
 }

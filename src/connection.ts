@@ -10,6 +10,8 @@ import { checkFragmentSize } from './core/frame.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import { type Message, type Sendable, toMessage } from './core/message.js'
 import { Protocol, type ProtocolHandler } from './core/protocol.js'
+import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
+import { checkCallback, Receipts, refuseCallback } from './receipts.js'
 import type { RowHandler, Transport } from './transport/transport.js'
 
 /** Why reading is stopped; bits of one field. */
@@ -24,7 +26,7 @@ type Life = 'alive' | 'asked' | 'asked-behind'
 const NO_BYTES = new Uint8Array(0)
 
 /** One open connection: what handlers get as `client`. `T` is the type of `data`. */
-export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
+export class Connection<T = undefined> implements ProtocolHandler, RowHandler, HandlerCaller {
   /** Whatever the application keeps with this connection, free to change: what `onhandshake` gave, or undefined. */
   data: T
   /** The subprotocol agreed on, or null. */
@@ -41,8 +43,8 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
   #life: Life = 'alive'
   /** The peer has ended its side. */
   #hasEnded = false
-  /** Messages accepted and not sent, in order, if the owner wants `onsent`. */
-  #unsent: Message[] | null
+  /** Messages accepted and not reported; null as long as nobody wants reports. */
+  #receipts: Receipts<T> | null = null
   #details: CloseDetails | null = null
   #waiters: Waiters | null = null
 
@@ -57,7 +59,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
     this.#settings = settings
     this.#transport = openTransport(this)
     this.#protocol = new Protocol(settings.protocol, this.#transport.queue, this, extensions)
-    this.#unsent = settings.reportsSent() ? [] : null
+    if (settings.reportsSent()) this.#receipts = new Receipts(this, settings.owner, true)
     this.data = data
     this.protocol = protocol
   }
@@ -89,23 +91,36 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
     return this.#transport.queue.pendingBytes
   }
 
-  /** Messages accepted for sending of which the kernel has not taken the last byte. */
+  /**
+   * Messages accepted for sending of which the kernel has not taken the last byte. If neither `onsent` nor `onunsent` is
+   * overridden, those sent in one turn of the event loop count until it has taken the last of them.
+   */
   get queuedMessages(): number {
-    return this.#transport.queue.messageCount
+    const receipts = this.#receipts
+    return receipts?.isComplete ? receipts.count : this.#transport.queue.messageCount
   }
 
   /**
    * Sends a string as a text message, bytes as a binary message, or a message object. Bytes are not copied if there are
    * more than 16 KiB of them: neither change nor transfer them before `onsent`. Never throws because of the connection's
-   * state: see `SendStatus`. Throws WebSocketError 'invalid-argument' for what is no message, or a wrong `fragmentSize`.
+   * state: see `SendStatus`. Throws WebSocketError 'invalid-argument' for what is no message, or a wrong option.
    */
   send(message: Sendable, options?: SendOptions): SendStatus {
     const fragmentSize = options?.fragmentSize ?? null
     if (fragmentSize !== null) checkFragmentSize(fragmentSize)
+    const callback = options?.sent ?? null
+    if (callback !== null) checkCallback(callback)
     const { queue } = this.#transport
-    const sendable = this.#unsent === null ? message : toMessage(message)
-    if (!this.#protocol.send(sendable, fragmentSize)) return 'dropped'
-    this.#unsent?.push(sendable as Message)
+    const isTracked = callback !== null || this.#receipts?.isComplete === true
+    const sendable = isTracked ? toMessage(message) : message
+    if (!this.#protocol.send(sendable, fragmentSize)) {
+      if (callback !== null) refuseCallback(this, callback)
+      return 'dropped'
+    }
+    if (isTracked) {
+      this.#receipts ??= new Receipts(this, this.#settings.owner, false)
+      this.#receipts.add(sendable as Message, queue.sentBytes + queue.pendingBytes, callback)
+    }
     queue.endMessage()
     this.#transport.schedule()
     if (queue.pendingBytes > this.#settings.highWatermarkBytes) {
@@ -186,7 +201,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
     this.request = request
     connections.add(this)
     pingTimeouts.start(this)
-    this.#run(() => owner.onopen(this))
+    callHandler(this, () => owner.onopen(this))
     if (!keepRequest) this.request = null
     if (head.length > 0) this.handleBytes(head)
     if (this.#paused === 0) this.#transport.resume()
@@ -242,10 +257,10 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
   }
 
   /** @internal */
-  handleProgress(messageCount: number): void {
+  handleProgress(): void {
     if (this.#life === 'asked-behind') this.#life = 'alive'
-    if (this.#unsent !== null) this.#reportSent(this.#unsent.splice(0, messageCount))
     const { queue } = this.#transport
+    this.#receipts?.reportSent(queue.sentBytes)
     if (queue.pendingBytes === 0) {
       this.#protocol.drained()
       this.#flush()
@@ -261,11 +276,16 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
     connections.delete(this)
     closeTimeouts.stop(this)
     this.#stopPings()
-    const details = this.#protocol.end(cause, this.#transport.queue.pendingBytes > 0)
+    const { queue } = this.#transport
+    const { sentBytes } = queue
+    const details = this.#protocol.end(cause, queue.pendingBytes > 0)
     this.#details = details
-    this.#transport.queue.clear()
-    this.#unsent = null
-    this.#run(() => owner.onclose(this, details.code, details.reason, details))
+    queue.clear()
+    this.#receipts?.reportSent(sentBytes)
+    // An end that loses bytes has a cause.
+    if (details.cause !== null) this.#receipts?.reportUnsent(details.cause)
+    this.#receipts = null
+    callHandler(this, () => owner.onclose(this, details.code, details.reason, details))
     const waiters = this.#waiters
     this.#waiters = null
     for (const resolve of waiters?.drained ?? []) resolve()
@@ -276,31 +296,27 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
   onmessage(message: Message): void {
     try {
       const result = this.#settings.owner.onmessage(this, message)
-      if (result !== undefined) this.#watch(result)
+      if (result !== undefined) watchHandler(this, result)
     } catch (error) {
-      this.#failHandler(error)
+      this.failHandler(error)
     }
   }
 
   /** @internal */
   onping(payload: Uint8Array): void {
-    this.#run(() => this.#settings.owner.onping(this, payload))
+    callHandler(this, () => this.#settings.owner.onping(this, payload))
   }
 
   /** @internal */
   onpong(payload: Uint8Array, roundTripMs: number | null): void {
     this.#settings.pongTimeouts.stop(this)
-    this.#run(() => this.#settings.owner.onpong(this, payload, roundTripMs))
+    callHandler(this, () => this.#settings.owner.onpong(this, payload, roundTripMs))
   }
 
   /** @internal */
   onerror(error: WebSocketError): void {
-    try {
-      const result = this.#settings.owner.onerror(this, error)
-      if (result instanceof Promise) result.catch((failure: unknown) => this.#logFailure(failure))
-    } catch (failure) {
-      this.#logFailure(failure)
-    }
+    const { owner, logger } = this.#settings
+    callErrorHandler(logger, () => owner.onerror(this, error))
   }
 
   /** @internal */
@@ -349,32 +365,10 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler {
     if (this.#paused === 0) this.#transport.resume()
   }
 
-  #reportSent(messages: readonly Message[]): void {
-    for (const message of messages) this.#run(() => this.#settings.owner.onsent(this, message))
-  }
-
-  /** Calls a handler of the application; what it throws, or rejects with, harms only this connection. */
-  #run(handler: () => unknown): void {
-    try {
-      const result = handler()
-      if (result !== undefined) this.#watch(result)
-    } catch (error) {
-      this.#failHandler(error)
-    }
-  }
-
-  #watch(result: unknown): void {
-    if (result instanceof Promise) result.catch((error: unknown) => this.#failHandler(error))
-  }
-
-  #failHandler(cause: unknown): void {
+  /** @internal What a handler throws, or rejects with, harms only this connection. */
+  failHandler(cause: unknown): void {
     const detail = cause instanceof Error ? cause.message : String(cause)
     this.#fail(new WebSocketError('handler-failed', { detail, cause }))
-  }
-
-  /** A handler for errors that fails itself has nobody left to tell but the log. */
-  #logFailure(failure: unknown): void {
-    this.#settings.logger.error(`onerror failed: ${String(failure)}`)
   }
 
   #fail(error: WebSocketError): void {

@@ -14,7 +14,11 @@ const OPENED = { data: undefined, protocol: null, extensions: [], request: null,
 
 function makeEndpoint(role: Role, options: Partial<EndpointOptions<undefined>> = {}) {
   const { lines, handlers } = recorder()
-  const owner: ConnectionOwner<undefined> = { ...handlers, onsent: () => undefined }
+  const owner: ConnectionOwner<undefined> = {
+    ...handlers,
+    onsent: () => undefined,
+    onunsent: () => undefined
+  }
   const endpoint = new Endpoint<undefined>({
     role,
     owner,

@@ -186,6 +186,7 @@ const OTHER_ERRORS = {
     closeCode: 1011,
     text: 'the application transferred the memory of a payload in which other messages stand; transfer a copy'
   },
+  'not-open': { closeCode: null, text: 'the connection is closing or closed' },
   'invalid-argument': { closeCode: null, text: 'an argument is not valid' },
   'invalid-option': { closeCode: null, text: 'an option is not valid' },
   'listen-failed': { closeCode: null, text: 'the server cannot listen' },

@@ -67,6 +67,9 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   onsent(_client: Connection<T>, _message: Message): unknown {
     return undefined
   }
+  onunsent(_client: Connection<T>, _message: Message, _reason: WebSocketError): unknown {
+    return undefined
+  }
   onping(_client: Connection<T>, _payload: Uint8Array): unknown {
     return undefined
   }
@@ -207,7 +210,8 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   get #parts(): { endpoint: Endpoint<T>; door: FrontDoor<T> } {
     const options = this.#options
     // Asked for each connection anew: a handler may be set when the server is there already.
-    const reportsSent = () => this.onsent !== AsyncServer.prototype.onsent
+    const { onsent, onunsent } = AsyncServer.prototype
+    const reportsSent = () => this.onsent !== onsent || this.onunsent !== onunsent
     this.#endpoint ??= new Endpoint<T>({
       ...options,
       role: 'server',

@@ -21,8 +21,16 @@ export interface ServerHandlers<T> {
    * other messages of that client: transfer a copy, or the connection ends with 'payload-transferred'.
    */
   onmessage(client: Connection<T>, message: Message): unknown
-  /** The last byte of a message is with the kernel: once for each message sent, first sent first. Only called if overridden. */
+  /**
+   * The last byte of a message is with the kernel; first sent first. Each message that was accepted (`send` did not return
+   * 'dropped') ends either here or in `onunsent`, once, before `onclose`.
+   */
   onsent(client: Connection<T>, message: Message): unknown
+  /**
+   * The connection is over, and the kernel has not taken the message whole. `reason`: the cause of the end, the same as in
+   * the `details` of the `onclose` that follows. The peer may have got a part of the message.
+   */
+  onunsent(client: Connection<T>, message: Message, reason: WebSocketError): unknown
   /** The peer's ping arrived; it is answered already. */
   onping(client: Connection<T>, payload: Uint8Array): unknown
   /** A pong arrived. `roundTripMs`: since our ping that it answers; null if it answers none. */
@@ -42,6 +50,7 @@ export const HANDLER_NAMES = [
   'onopen',
   'onmessage',
   'onsent',
+  'onunsent',
   'onping',
   'onpong',
   'onclose',

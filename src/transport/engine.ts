@@ -40,6 +40,8 @@ export class EngineLoop {
   readonly #arena = new Uint8Array(Buffer.allocUnsafeSlow(ARENA_BYTES).buffer)
   #recordCount = 0
   #used = 0
+  /** Batches so far. */
+  batchCount = 0
   /** Transports with something in this turn's send arena, or something to do after it. */
   #dirty: EngineTransport[] = []
   #isScheduled = false
@@ -136,12 +138,12 @@ export class EngineLoop {
     if (this.#used === 0) return
     const count = this.#recordCount
     this.#recordCount = this.#used = 0
+    for (const transport of this.#dirty) transport.passOn()
     const stuckCount = count === 0 ? 0 : this.#binding.engineSend(count)
     for (let at = 0; at < stuckCount * STUCK_WORDS; at += STUCK_WORDS) {
       const waiting = join(this.#stuck[at + 1]!, this.#stuck[at + 2]!)
       this.#transports[this.#stuck[at]!]?.setWaiting(waiting)
     }
-    for (const transport of this.#dirty) transport.passOn()
   }
 
   /** Forgets a slot whose socket is closed. */
@@ -154,6 +156,8 @@ export class EngineLoop {
     this.flush()
     const dirty = this.#dirty
     this.#dirty = []
+    // Before any of them is settled: handlers may send on all others, which must be visited again then.
+    for (const transport of dirty) transport.isScheduled = false
     let index = 0
     try {
       while (index < dirty.length) dirty[index++]!.settle()
@@ -166,6 +170,7 @@ export class EngineLoop {
   /** One batch. Handlers catch what applications throw; an exception here would end the engine. */
   #onbatch = (rowCount: number): void => {
     const table = this.#table
+    this.batchCount++
     for (let row = 0; row < rowCount; ) {
       const at = row * ROW_WORDS
       const slot = table[at + Row.SLOT]!
@@ -230,7 +235,7 @@ function join(low: number, high: number): number {
   return (high >>> 0) * 0x1_0000_0000 + (low >>> 0)
 }
 
-/** Messages of one flush that the kernel has not taken whole: sent when so many bytes of the connection are. */
+/** Messages of one turn that the kernel has not taken whole: counted until so many bytes of the connection are sent. */
 interface Flight {
   readonly end: number
   readonly messageCount: number
@@ -244,6 +249,8 @@ export class EngineTransport implements Transport, SendQueue {
   readonly #binding: EngineBinding
   readonly #slot: number
   readonly #peer: Peer
+  /** Whether the loop will visit it at the end of this turn. */
+  isScheduled = false
   /** Memory that the engine receives into, or null. */
   target: Uint8Array | null = null
   /** Where `reserve` pointed: the loop's arena, or memory of its own for what does not fit there. */
@@ -257,8 +264,9 @@ export class EngineTransport implements Transport, SendQueue {
   /** All bytes given to the engine so far, and how many there were at the last `settle`. */
   #flushedBytes = 0
   #settledBytes = 0
+  /** The batch in or after which the engine was given bytes last. */
+  #flushedBatch = -1
   #flights: Flight[] | null = null
-  #isScheduled = false
   /** How far the end is: a union of `End`. */
   #end = 0
 
@@ -293,6 +301,10 @@ export class EngineTransport implements Transport, SendQueue {
 
   get pendingBytes(): number {
     return this.#turnBytes + this.#waitingBytes
+  }
+
+  get sentBytes(): number {
+    return this.#flushedBytes - this.#waitingBytes
   }
 
   get messageCount(): number {
@@ -342,8 +354,8 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   schedule(): void {
-    if (this.#isScheduled) return
-    this.#isScheduled = true
+    if (this.isScheduled) return
+    this.isScheduled = true
     this.#loop.schedule(this)
   }
 
@@ -377,26 +389,32 @@ export class EngineTransport implements Transport, SendQueue {
     this.#waitingBytes = byteLength
   }
 
-  /** The engine has all bytes of the arena. */
+  /** The bytes of the arena go to the engine; if any of them wait, or earlier ones, `setWaiting` follows. */
   passOn(): void {
-    this.#flushedBytes += this.#turnBytes
+    if (this.#turnBytes === 0 || (this.#end & End.CLOSED) !== 0) return
+    this.#flushed(this.#turnBytes, 0)
     this.#turnBytes = 0
+  }
+
+  #flushed(byteLength: number, waitingBytes: number): void {
+    this.#flushedBytes += byteLength
+    this.#waitingBytes = waitingBytes
+    this.#flushedBatch = this.#loop.batchCount
   }
 
   /** At the end of a turn: tells what was sent in it, and goes on with the end. */
   settle(): void {
-    this.#isScheduled = false
     if ((this.#end & End.CLOSED) !== 0) return
-    const count = this.#turnMessages
-    const hadBytes = this.#flushedBytes > this.#settledBytes
+    const messageCount = this.#turnMessages
+    const flushedBytes = this.#flushedBytes - this.#settledBytes
     this.#turnMessages = 0
     this.#settledBytes = this.#flushedBytes
-    if (this.#waitingBytes > 0) {
+    if (this.pendingBytes > 0 && messageCount > 0) {
       this.#flights ??= []
-      this.#flights.push({ end: this.#flushedBytes, messageCount: count })
-    } else if (hadBytes || count > 0) {
-      this.handler.handleProgress(count)
+      this.#flights.push({ end: this.#flushedBytes + this.#turnBytes, messageCount })
     }
+    this.#dropFlights()
+    if (flushedBytes > this.#waitingBytes) this.handler.handleProgress()
     if ((this.#end & (End.LOCAL | End.SHUT | End.CLOSED)) === End.LOCAL && this.#turnBytes === 0) {
       this.#end |= End.SHUT
       this.#binding.engineEnd(this.#slot, this.generation)
@@ -412,15 +430,18 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   #progress(waitingBytes: number): void {
-    this.#waitingBytes = waitingBytes
-    const sent = this.#flushedBytes - waitingBytes
-    let count = 0
-    while (this.#flights !== null && this.#flights.length > 0 && this.#flights[0]!.end <= sent) {
-      count += this.#flights.shift()!.messageCount
-    }
-    if (waitingBytes === 0) this.#flights = null
-    this.handler.handleProgress(count)
+    // If a handler of this batch has caused a flush, that one's result is newer than the row.
+    if (this.#flushedBatch !== this.#loop.batchCount) this.#waitingBytes = waitingBytes
+    this.#dropFlights()
+    this.handler.handleProgress()
     this.#closeIfOver()
+  }
+
+  #dropFlights(): void {
+    if (this.#flights === null) return
+    const { sentBytes } = this
+    while (this.#flights.length > 0 && this.#flights[0]!.end <= sentBytes) this.#flights.shift()
+    if (this.#flights.length === 0) this.#flights = null
   }
 
   #receiveEnd(): void {
@@ -431,8 +452,9 @@ export class EngineTransport implements Transport, SendQueue {
 
   #sendLong(bytes: Uint8Array): void {
     this.schedule()
-    this.#waitingBytes = this.#loop.sendLong(this.#slot, this.generation, bytes)
-    this.#flushedBytes += bytes.length
+    // What a closed socket does not send is not to be taken for sent.
+    if ((this.#end & End.CLOSED) !== 0) this.#turnBytes += bytes.length
+    else this.#flushed(bytes.length, this.#loop.sendLong(this.#slot, this.generation, bytes))
   }
 
   #closeIfOver(): void {

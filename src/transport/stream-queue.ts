@@ -24,6 +24,7 @@ export class StreamQueue implements SendQueue {
   #end = 0
   #queuedBytes = 0
   #takenBytes = 0
+  #sentBytes = 0
   #queuedMessages = 0
   #takenMessages = 0
 
@@ -32,7 +33,12 @@ export class StreamQueue implements SendQueue {
     return this.#queuedBytes + this.#takenBytes
   }
 
-  /** Messages of which the kernel has not taken the last byte. */
+  /** All bytes that the kernel has taken so far. */
+  get sentBytes(): number {
+    return this.#sentBytes
+  }
+
+  /** Messages the kernel has not taken whole; those of one write count until it has ended. */
   get messageCount(): number {
     return this.#queuedMessages + this.#takenMessages
   }
@@ -84,16 +90,11 @@ export class StreamQueue implements SendQueue {
     return pieces
   }
 
-  /** Tells that the kernel has what was taken. Returns how many messages ended in it. */
-  settle(): number {
-    const count = this.#takenMessages
-    this.#takenBytes = this.#takenMessages = 0
-    return count
-  }
-
-  /** Tells that the kernel has `byteLength` of the bytes that were taken, and that others are still under way. */
-  settlePart(byteLength: number): void {
+  /** Tells that the kernel has `byteLength` of the bytes that were taken. */
+  settle(byteLength: number): void {
+    this.#sentBytes += byteLength
     this.#takenBytes -= byteLength
+    if (this.#takenBytes === 0) this.#takenMessages = 0
   }
 
   /** Drops everything. */

@@ -109,10 +109,10 @@ export class StreamTransport implements Transport {
   /** Writes part after part, for as long as the kernel takes each one at once. */
   #writeParts(): void {
     const stream = this.#stream
-    while (this.#parts.length > 0 && !stream.destroyed) {
+    while (this.#parts.length > 0 && !stream.destroyed && stream.errored === null) {
       this.#write(this.#parts[0]!)
       // A socket whose kernel buffer has room is done before its callback is called; nobody needs to wait for that.
-      if (stream.writableLength > 0 || stream.destroyed) return
+      if (stream.writableLength > 0 || stream.destroyed || stream.errored !== null) return
       this.#earlyCount++
       this.#endPart()
     }
@@ -139,11 +139,9 @@ export class StreamTransport implements Transport {
 
   /** The kernel has the part that was under way. */
   #endPart(): void {
-    const { queue } = this
     const part = this.#parts.shift()!
-    if (this.#parts.length === 0) return this.#handler.handleProgress(queue.settle())
-    queue.settlePart(part.reduce((sum, { length }) => sum + length, 0))
-    this.#handler.handleProgress(0)
+    this.queue.settle(part.reduce((sum, { length }) => sum + length, 0))
+    this.#handler.handleProgress()
   }
 }
 

@@ -4,7 +4,9 @@ import type { Output } from '../core/output.js'
 
 /** What one connection has accepted for sending and the kernel has not taken: first come, first sent. */
 export interface SendQueue extends Output {
-  /** Messages of which the kernel has not taken the last byte. */
+  /** All bytes that the kernel has taken so far: a message is sent when these reach what was accepted at its end. */
+  readonly sentBytes: number
+  /** Messages the kernel has not taken whole; those of one flush count until it has taken the last of them. */
   readonly messageCount: number
   /** Whether the kernel refused bytes that now wait. */
   readonly isWriting: boolean
@@ -22,8 +24,8 @@ export interface TransportHandler {
   handleBytes(bytes: Uint8Array): void
   /** The peer will send no more bytes. */
   handleEnd(): void
-  /** Bytes of the send queue were taken by the kernel; `messageCount` messages ended among them, in order. */
-  handleProgress(messageCount: number): void
+  /** Bytes of the send queue were taken by the kernel: see `SendQueue.sentBytes`. */
+  handleProgress(): void
   /** The transport is gone; called once, last. `cause`: the failure behind it, or null. */
   handleClose(cause: WebSocketError | null): void
 }

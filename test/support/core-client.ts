@@ -81,6 +81,7 @@ function makeEndpoint(told: Told, limits: Limits): Endpoint<undefined> {
     onping: (_, payload) => void told.pings.push(Buffer.from(payload).toString()),
     onpong: (_, payload) => void told.pongs.push(Buffer.from(payload).toString()),
     onsent: () => undefined,
+    onunsent: () => undefined,
     onerror: (_, error) => void told.errors.push(error),
     onclose: (_, _code, _reason, details) => void told.closes.push(details)
   }

@@ -9,27 +9,49 @@ function write(queue: StreamQueue, bytes: Uint8Array, spare = 0): void {
   queue.advance(bytes.length)
 }
 
-function numbers(queue: StreamQueue): object {
-  const { pendingBytes, messageCount, isWriting, hasQueued } = queue
-  return { pendingBytes, messageCount, isWriting, hasQueued }
+type Numbers = Pick<StreamQueue, 'pendingBytes' | 'sentBytes' | 'messageCount' | 'isWriting' | 'hasQueued'>
+
+const EMPTY: Numbers = { pendingBytes: 0, sentBytes: 0, messageCount: 0, isWriting: false, hasQueued: false }
+
+function numbers({ pendingBytes, sentBytes, messageCount, isWriting, hasQueued }: StreamQueue): Numbers {
+  return { pendingBytes, sentBytes, messageCount, isWriting, hasQueued }
 }
 
 describe('StreamQueue', () => {
   it('counts what is queued, taken and settled', () => {
     const queue = new StreamQueue()
-    expect(numbers(queue)).toEqual({ pendingBytes: 0, messageCount: 0, isWriting: false, hasQueued: false })
+    expect(numbers(queue)).toEqual(EMPTY)
     write(queue, Buffer.from('abc'))
     queue.endMessage()
-    expect(numbers(queue)).toEqual({ pendingBytes: 3, messageCount: 1, isWriting: false, hasQueued: true })
+    expect(numbers(queue)).toEqual({ ...EMPTY, pendingBytes: 3, messageCount: 1, hasQueued: true })
     const taken = queue.take()
     queue.append(Buffer.from('defg'))
     queue.endMessage()
-    expect(numbers(queue)).toEqual({ pendingBytes: 7, messageCount: 2, isWriting: true, hasQueued: true })
-    expect(queue.settle()).toBe(1)
-    expect(numbers(queue)).toEqual({ pendingBytes: 4, messageCount: 1, isWriting: false, hasQueued: true })
+    expect(numbers(queue)).toEqual({
+      pendingBytes: 7,
+      sentBytes: 0,
+      messageCount: 2,
+      isWriting: true,
+      hasQueued: true
+    })
+    queue.settle(2)
+    expect([queue.pendingBytes, queue.sentBytes, queue.messageCount, queue.isWriting]).toEqual([
+      5,
+      2,
+      2,
+      true
+    ])
+    queue.settle(1)
+    expect(numbers(queue)).toEqual({
+      ...EMPTY,
+      pendingBytes: 4,
+      sentBytes: 3,
+      messageCount: 1,
+      hasQueued: true
+    })
     expect(Buffer.concat([...taken, ...queue.take()]).toString()).toBe('abcdefg')
-    expect(queue.settle()).toBe(1)
-    expect(numbers(queue)).toEqual({ pendingBytes: 0, messageCount: 0, isWriting: false, hasQueued: false })
+    queue.settle(4)
+    expect(numbers(queue)).toEqual({ ...EMPTY, sentBytes: 7 })
   })
 
   it('drops everything when it is cleared, also under a write', () => {
@@ -39,8 +61,7 @@ describe('StreamQueue', () => {
     queue.take()
     write(queue, Buffer.from('b'))
     queue.clear()
-    expect(numbers(queue)).toEqual({ pendingBytes: 0, messageCount: 0, isWriting: false, hasQueued: false })
-    expect(queue.settle()).toBe(0)
+    expect(numbers(queue)).toEqual(EMPTY)
     write(queue, Buffer.from('c'))
     expect(Buffer.concat(queue.take()).toString()).toBe('c')
   })
@@ -74,7 +95,8 @@ describe('StreamQueue', () => {
         const sides = Array.from({ length: 6 }, () => ({
           queue: new StreamQueue(),
           expected: [] as Uint8Array[],
-          taken: [] as Uint8Array[]
+          taken: [] as Uint8Array[],
+          underWay: 0
         }))
         let next = 0
         for (const { queue: index, kind, byteLength, spare } of operations) {
@@ -83,17 +105,22 @@ describe('StreamQueue', () => {
           const bytes = new Uint8Array(byteLength).fill(++next)
           if (kind === 'write') write(queue, bytes, spare)
           else if (kind === 'append') queue.append(bytes)
-          else if (kind === 'take' && !queue.isWriting) side.taken.push(...queue.take())
-          else if (kind === 'settle') queue.settle()
-          else if (kind === 'clear') {
+          else if (kind === 'take' && !queue.isWriting) {
+            side.underWay = queue.pendingBytes
+            side.taken.push(...queue.take())
+          } else if (kind === 'settle') {
+            queue.settle(side.underWay)
+            side.underWay = 0
+          } else if (kind === 'clear') {
             queue.clear()
             side.expected = []
             side.taken = []
+            side.underWay = 0
           }
           if (kind === 'write' || kind === 'append') side.expected.push(bytes)
         }
-        for (const { queue, expected, taken } of sides) {
-          queue.settle()
+        for (const { queue, expected, taken, underWay } of sides) {
+          queue.settle(underWay)
           const whole = Buffer.concat([...taken, ...queue.take()])
           expect(whole.equals(Buffer.concat(expected))).toBe(true)
         }

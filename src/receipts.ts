@@ -1,0 +1,98 @@
+// Owns the reports of what became of one connection's messages, sent or unsent: each exactly once, first sent first.
+// Must not know how messages are sent; offsets count the bytes of the connection's send queue from its beginning.
+import type { Connection } from './connection.js'
+import type { ConnectionOwner } from './connection-settings.js'
+import { WebSocketError } from './core/errors.js'
+import { describe, type Message } from './core/message.js'
+import { callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
+
+/** Told once what became of a message: `reason` is null if the kernel has its last byte, and tells why not otherwise. */
+export type SentCallback = (reason: WebSocketError | null) => unknown
+
+/** A message that was accepted for sending. */
+interface Receipt {
+  readonly message: Message
+  /** It is sent when so many bytes of its connection are. */
+  readonly end: number
+  readonly callback: SentCallback | null
+  next: Receipt | null
+}
+
+/** The messages of one connection that are not reported. */
+export class Receipts<T> {
+  /** Whether all messages are remembered, and not only those with a callback of their own. */
+  readonly isComplete: boolean
+  readonly #connection: Connection<T>
+  readonly #owner: ConnectionOwner<T>
+  #first: Receipt | null = null
+  #last: Receipt | null = null
+  #count = 0
+
+  constructor(connection: Connection<T>, owner: ConnectionOwner<T>, isComplete: boolean) {
+    this.#connection = connection
+    this.#owner = owner
+    this.isComplete = isComplete
+  }
+
+  /** Messages that are not reported. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Remembers a message, which ends at byte `end`, behind all others. */
+  add(message: Message, end: number, callback: SentCallback | null): void {
+    const receipt = { message, end, callback, next: null }
+    if (this.#last === null) this.#first = receipt
+    else this.#last.next = receipt
+    this.#last = receipt
+    this.#count++
+  }
+
+  /** Reports the messages that are sent now that `sentBytes` are. */
+  reportSent(sentBytes: number): void {
+    this.#report(sentBytes, null)
+  }
+
+  /** Reports all that is left as unsent, because of `reason`. */
+  reportUnsent(reason: WebSocketError): void {
+    this.#report(Number.POSITIVE_INFINITY, reason)
+  }
+
+  #report(sentBytes: number, reason: WebSocketError | null): void {
+    // Taken out before its report, which may lead back to here.
+    while (this.#first !== null && this.#first.end <= sentBytes) {
+      const receipt = this.#first
+      this.#first = receipt.next
+      if (this.#first === null) this.#last = null
+      this.#count--
+      this.#tell(receipt, reason)
+    }
+  }
+
+  /** The hot path of `onsent`: no closure. */
+  #tell({ message, callback }: Receipt, reason: WebSocketError | null): void {
+    const connection = this.#connection
+    const owner = this.#owner
+    try {
+      const result =
+        reason === null ? owner.onsent(connection, message) : owner.onunsent(connection, message, reason)
+      if (result !== undefined) watchHandler(connection, result)
+    } catch (error) {
+      connection.failHandler(error)
+    }
+    if (callback !== null) callHandler(connection, () => callback(reason))
+  }
+}
+
+/** Throws WebSocketError 'invalid-argument' unless `callback` can be called. */
+export function checkCallback(callback: unknown): void {
+  if (typeof callback === 'function') return
+  throw new WebSocketError('invalid-argument', {
+    detail: `sent must be a function, not ${describe(callback)}`
+  })
+}
+
+/** Tells the callback of a message that was not accepted: not before `send` has returned, as for the others. */
+export function refuseCallback(caller: HandlerCaller, callback: SentCallback): void {
+  queueMicrotask(() => callHandler(caller, () => callback(new WebSocketError('not-open'))))
+}
