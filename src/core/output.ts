@@ -10,7 +10,7 @@ export interface Output {
   reserve(byteLength: number): number
   /** Accepts the first `byteLength` of the bytes reserved last. */
   advance(byteLength: number): void
-  /** Accepts bytes by reference; they must not change until they are carried away. */
+  /** Accepts bytes by reference; neither change nor transfer them until they are carried away. */
   append(bytes: Uint8Array): void
 }
 
