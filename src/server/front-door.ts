@@ -18,6 +18,9 @@ import { PendingResponses } from './pending-responses.js'
 /** How often a server that closes looks for HTTP connections whose last response has ended. */
 const HTTP_SWEEP_MS = 20
 
+/** HTTP servers that are some front door's own: it takes all of their handshakes. */
+const ownHttpServers = new WeakSet<HttpServer>()
+
 /** Accepts streams for one endpoint. */
 export class FrontDoor<T> {
   readonly #options: ResolvedOptions
@@ -84,10 +87,14 @@ export class FrontDoor<T> {
 
   /**
    * Takes the handshakes of an HTTP server at `locations` (undefined: all). Returns what ends that. Throws WebSocketError
-   * 'listen-failed' after `stopAccepting`.
+   * 'listen-failed' after `stopAccepting`, 'invalid-argument' for the `http` of a front door.
    */
   attach(http: HttpServer, locations: readonly string[] | undefined): () => void {
     if (!this.#isAccepting) throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
+    if (ownHttpServers.has(http)) {
+      const detail = 'server.http has its handshakes taken already; attach to an HTTP server of your own'
+      throw new WebSocketError('invalid-argument', { detail })
+    }
     const takeAt = (served: readonly string[] | undefined) => {
       const context = this.#contextAt(http, served)
       return (message: IncomingMessage, stream: Duplex, head: Buffer) =>
@@ -160,6 +167,7 @@ export class FrontDoor<T> {
     const server = createHttpServer({ maxHeaderSize: maxHeadBytes })
     // Node.js drops what is beyond its limit: one more shows that there were too many.
     server.maxHeadersCount = maxHeaderCount + 1
+    ownHttpServers.add(server)
     const pending = new PendingResponses(server)
     // A keep-alive connection may ask for an upgrade after other requests.
     server.on('upgrade', (message: IncomingMessage, stream: Duplex, head: Buffer) => {

@@ -277,5 +277,8 @@ describe('attach', () => {
   it('refuses what is no HTTP server', () => {
     const server = new AsyncServer()
     expect(() => server.attach({} as HttpServer)).toThrow('attach takes an http.Server or https.Server, not')
+    for (const { http } of [server, new AsyncServer()]) {
+      expect(() => server.attach(http)).toThrow('server.http has its handshakes taken already')
+    }
   })
 })
