@@ -27,8 +27,8 @@ export interface ServerHandlers<T> {
    */
   onsent(client: Connection<T>, message: Message): unknown
   /**
-   * The connection is over, and the kernel has not taken the message whole. `reason`: the cause of the end, the same as in
-   * the `details` of the `onclose` that follows. The peer may have got a part of the message.
+   * The connection is over, and the message is not known to be with the kernel. `reason`: the cause of the end, the same as
+   * in the `details` of the `onclose` that follows. The peer may have got a part of it; or, if the end came amid a write, all.
    */
   onunsent(client: Connection<T>, message: Message, reason: WebSocketError): unknown
   /** The peer's ping arrived; it is answered already. */
