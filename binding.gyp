@@ -50,6 +50,8 @@
             'native/binding/no-unwinder.cc',
             'native/binding/port-binding.cc',
             'native/binding/uv-api.cc',
+            'native/engine/engine-read.cc',
+            'native/engine/engine-write.cc',
             'native/engine/engine.cc',
             'native/engine/outgoing.cc',
             'native/engine/poller.cc',

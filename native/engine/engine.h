@@ -97,7 +97,6 @@ class Engine {
     bool is_listed = false;       // in readable_
     bool is_ending = false;       // the sending side ends when nothing waits
     bool has_ended = false;       // the peer's end was reported: every later edge would show it again
-    bool has_failed = false;      // nothing is written any more: what waits is lost
     std::int32_t error = 0;       // errno of a failed write: no other is tried
     std::unique_ptr<Outgoing> outgoing;  // null while nothing waits
     std::unique_ptr<Outgoing> head;      // bytes read before the socket came here; null when they are through

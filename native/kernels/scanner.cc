@@ -5,6 +5,7 @@
 
 #include "mask.h"
 #include "utf8.h"
+#include "words.h"
 
 namespace hotsocket {
 namespace {
@@ -59,12 +60,6 @@ Frame read_header(const std::uint8_t* header, std::size_t size) {
   const std::uint64_t length = extended == 0 ? second & 0x7f : big_endian(header + 2, extended);
   const std::uint32_t key = (second & MASK_BIT) != 0 ? little_endian_32(header + size - 4) : 0;
   return {static_cast<std::uint32_t>(header[0] | second << 8), key, length, length};
-}
-
-std::int32_t low_word(std::uint64_t value) { return static_cast<std::int32_t>(static_cast<std::uint32_t>(value)); }
-std::int32_t high_word(std::uint64_t value) { return low_word(value >> 32); }
-std::uint64_t join_words(std::int32_t low, std::int32_t high) {
-  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(high)) << 32 | static_cast<std::uint32_t>(low);
 }
 
 // Unmasks as much of the frame's payload as the chunk has at `at` and writes one row about it. Returns its byte count.

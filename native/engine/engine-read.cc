@@ -1,0 +1,170 @@
+// Owns the engine's reading: sockets that are ready become rows of the segment table. See engine.h.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "../kernels/scanner.h"
+#include "../kernels/words.h"
+#include "engine.h"
+
+namespace hotsocket {
+namespace {
+
+namespace row = layout::row;
+namespace row_kind = layout::row_kind;
+namespace scan_state = layout::scan_state;
+
+// Most bytes of one read: the next socket's turn comes soon.
+constexpr std::size_t MAX_READ_BYTES = 64 * 1024;
+// Bytes read from one socket before the next one's turn: a long message is through sooner, and stays in the cache.
+constexpr std::size_t MAX_RUN_BYTES = 512 * 1024;
+// With less room in the arena than this, what is in it is delivered first.
+constexpr std::size_t MIN_READ_BYTES = 16 * 1024;
+// Rows that one event or one read needs at least.
+constexpr std::size_t MIN_ROWS = 1;
+
+// The payload bytes that the frame at hand still lacks; 0 between frames.
+std::uint64_t payload_left(const std::array<std::int32_t, layout::SCAN_STATE_WORDS>& state) {
+  if (state[scan_state::PHASE] == 0) return 0;
+  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(state[scan_state::LEFT_HIGH])) << 32 |
+         static_cast<std::uint32_t>(state[scan_state::LEFT_LOW]);
+}
+
+}  // namespace
+
+// Lists a socket that has more: first, until its run is over, then last.
+void Engine::relist(std::int32_t slot, std::size_t size) {
+  run_bytes_ = slot == run_slot_ ? run_bytes_ + size : size;
+  run_slot_ = slot;
+  if (run_bytes_ >= MAX_RUN_BYTES) {
+    run_slot_ = -1;
+    return list(slot);
+  }
+  at(slot).is_listed = true;
+  readable_.push_front(slot);
+}
+
+bool Engine::read_listed(const EngineMemory& memory, BatchHandler& handler) {
+  while (!readable_.empty() && budget_ > 0) {
+    const std::int32_t slot = readable_.front();
+    readable_.pop_front();
+    at(slot).is_listed = false;
+    if (!at(slot).descriptor.is_open() || at(slot).is_paused || !at(slot).is_readable) continue;
+    const bool has_room = rows_left(memory) > MIN_ROWS && memory.arena.size() - arena_used_ >= MIN_READ_BYTES;
+    if (!has_room && !deliver(handler)) return false;
+    // What was delivered may have closed or paused this very socket.
+    if (!at(slot).descriptor.is_open() || at(slot).is_paused) continue;
+    if (!read_slot(slot, memory, handler)) return false;
+  }
+  return true;
+}
+
+bool Engine::read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandler& handler) {
+  Slot& found = at(slot);
+  const std::span<std::uint8_t> room =
+      memory.arena.subspan(arena_used_, std::min(memory.arena.size() - arena_used_, MAX_READ_BYTES));
+  if (found.head != nullptr) return read_head(slot, room, memory, handler);
+  if (found.target != nullptr) return read_direct(slot, memory);
+  const std::size_t size = receive(slot, room, memory);
+  return size == 0 || scan_chunk(slot, size, memory, handler);
+}
+
+// Reads into `room`. Returns the byte count, or 0 if there is nothing to read; an end or an error is a row then.
+std::size_t Engine::receive(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory) {
+  Slot& found = at(slot);
+  const ssize_t count = recv(found.descriptor.number(), room.data(), room.size(), MSG_DONTWAIT);
+  if (count < 0 && errno == EINTR) {
+    list(slot);
+    return 0;
+  }
+  if (count <= 0) {
+    found.is_readable = false;
+    if (count == 0 && !std::exchange(found.has_ended, true)) add_row(slot, row_kind::END, 0, memory);
+    if (count < 0 && errno != EAGAIN) add_row(slot, row_kind::ERROR, static_cast<std::uint64_t>(errno), memory);
+    return 0;
+  }
+  const auto size = static_cast<std::size_t>(count);
+  budget_ -= std::min(budget_, size);
+  // A short read means that the socket is drained, unless an end stands behind the bytes.
+  if (size < room.size() && !found.is_hanging_up) {
+    found.is_readable = false;
+  } else {
+    relist(slot, size);
+  }
+  return size;
+}
+
+// Reads the rest of a long frame into the memory that was lent for it. One row, for all is payload.
+bool Engine::read_direct(std::int32_t slot, const EngineMemory& memory) {
+  Slot& found = at(slot);
+  const std::span<std::uint8_t> target = found.target->bytes();
+  const std::size_t used = found.target_used;
+  const std::uint64_t left = payload_left(found.scan);
+  if (left == 0 || target.size() <= used) {  // Its owner has moved it away.
+    fail(slot, EFAULT);
+    return true;
+  }
+  const std::span<std::uint8_t> room =
+      target.subspan(used, std::min<std::uint64_t>({left, target.size() - used, MAX_RUN_BYTES}));
+  const std::size_t size = receive(slot, room, memory);
+  if (size == 0) return true;
+  const std::span<std::int32_t> free_rows = memory.table.subspan(row_count_ * layout::ROW_WORDS, layout::ROW_WORDS);
+  scan(found.scan, target.first(used + size), used, free_rows);
+  free_rows[row::KIND] |= layout::row_flag::DIRECT;
+  ++row_count_;
+  found.target_used = used + size;
+  if (size == left || found.target_used == target.size()) found.target.reset();
+  return true;
+}
+
+// As a read, from what was read before the socket came here. The socket itself is next.
+bool Engine::read_head(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory, BatchHandler& handler) {
+  Slot& found = at(slot);
+  const std::size_t size = found.head->take(room);
+  if (found.head->size() == 0) found.head.reset();
+  list(slot);
+  return scan_chunk(slot, size, memory, handler);
+}
+
+// Scans the `size` bytes that were put behind what the arena has.
+bool Engine::scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory& memory, BatchHandler& handler) {
+  const std::int32_t generation = at(slot).generation;
+  std::size_t begin = arena_used_;
+  const std::size_t end = arena_used_ += size;
+  for (;;) {
+    const std::span<std::int32_t> free_rows = memory.table.subspan(row_count_ * layout::ROW_WORDS);
+    row_count_ += scan(at(slot).scan, memory.arena.first(end), begin, free_rows);
+    begin = static_cast<std::size_t>(at(slot).scan[scan_state::CONSUMED]);
+    if (begin >= end) return true;
+    // The table is full. The rest of the chunk stays where it is.
+    scanned_slot_ = slot;
+    const bool goes_on = deliver(handler);
+    scanned_slot_ = -1;
+    if (!goes_on) return false;
+    if (!is_live(slot, generation)) return true;
+    arena_used_ = end;
+  }
+}
+
+bool Engine::receive_into(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> target) {
+  if (!is_live(slot, generation) || slot == scanned_slot_ || payload_left(at(slot).scan) == 0) return false;
+  at(slot).target = std::move(target);
+  at(slot).target_used = 0;
+  return true;
+}
+
+void Engine::pause(std::int32_t slot, std::int32_t generation) {
+  if (is_live(slot, generation)) at(slot).is_paused = true;
+}
+
+void Engine::resume(std::int32_t slot, std::int32_t generation) {
+  if (!is_live(slot, generation)) return;
+  at(slot).is_paused = false;
+  if (!at(slot).is_readable) return;
+  // The edge has come already, and will not come again.
+  list(slot);
+  poller_.kick();
+}
+
+}  // namespace hotsocket
