@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 #include "../engine/shared-port.h"
 #include "arguments.h"
@@ -15,10 +16,12 @@ namespace {
 using Address = std::array<char, 128>;
 constexpr std::int32_t MAX_PORT = 65'535;
 
-// What does not fit is cut off, and no address then; so is what stands behind a zero.
+// What does not fit, or goes on behind a zero, is none: a part of it could be another address.
 bool read_address(napi_env env, napi_value value, Address& address) {
   std::size_t length = 0;
-  return napi_get_value_string_utf8(env, value, address.data(), address.size(), &length) == napi_ok;
+  if (napi_get_value_string_utf8(env, value, nullptr, 0, &length) != napi_ok || length >= address.size()) return false;
+  return napi_get_value_string_utf8(env, value, address.data(), address.size(), &length) == napi_ok &&
+         std::strlen(address.data()) == length;
 }
 
 // bindSharedPort(address, port): binds a TCP socket. Returns its descriptor, the caller's from here on, or -errno.
@@ -27,7 +30,7 @@ napi_value bind_port(napi_env env, napi_callback_info info) {
   Address address{};
   std::int32_t port = -1;
   if (!read_arguments(env, info, arguments)) return nullptr;
-  if (!read_address(env, arguments[0], address)) return throw_type_error(env, "address must be a string");
+  if (!read_address(env, arguments[0], address)) return throw_type_error(env, "address must be an address as a string");
   if (napi_get_value_int32(env, arguments[1], &port) != napi_ok || port < 0 || port > MAX_PORT) {
     return throw_type_error(env, "port must be a number from 0 to 65535");
   }
