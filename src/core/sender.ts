@@ -17,8 +17,11 @@ export interface SenderSettings {
 
 /** Unmasked payloads up to this many bytes are copied behind their header; longer ones are passed by reference. */
 const COPY_BYTES = 16 * 1024
-/** Strings up to this many UTF-16 units are encoded straight into the output, where room for 3 bytes a unit is needed. */
-const DIRECT_TEXT_LENGTH = 16 * 1024
+/**
+ * Strings up to this many UTF-16 units are encoded straight into the output, where room for 3 bytes a unit is needed: of
+ * longer ones that wait too much memory would lie idle.
+ */
+const DIRECT_TEXT_LENGTH = 4 * 1024
 
 /** Encodes frames of one connection. */
 export class Sender {

@@ -35,6 +35,21 @@ describe('a server', () => {
       ['82', toHex(long)]
     ])
   })
+
+  it('reserves at most 12 KiB more than a text needs: what waits costs memory', () => {
+    for (const length of [1, 125, 4096, 4097, 16_384, 16_385, 100_000]) {
+      const { sender, output } = make('server')
+      const reserved: number[] = []
+      const reserve = output.reserve.bind(output)
+      output.reserve = (byteLength) => {
+        reserved.push(byteLength)
+        return reserve(byteLength)
+      }
+      sender.sendPayload('x'.repeat(length))
+      expect(Math.max(...reserved)).toBeLessThanOrEqual(length + 12 * 1024)
+      expect(readSent(join(output.take()), 'server')).toEqual([['81', '78'.repeat(length)]])
+    }
+  })
 })
 
 describe('a client', () => {
