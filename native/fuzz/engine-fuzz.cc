@@ -115,6 +115,7 @@ class Run {
  public:
   explicit Run(FuzzInput input) : input_(std::move(input)) {
     engine_.onevent = [this](const Event& event) { take(event); };
+    engine_.onbatch = [this] { lend(); };
     for (int i = 0; i < 2; ++i) adopt();
   }
 
@@ -170,6 +171,14 @@ class Run {
     if (operation % 8 == 3) subject.send(input_.bytes(9), (operation & 0x80) != 0);
     if (operation % 8 == 4) close(*subjects_[operation / 8 % subjects_.size()]);
     if (operation % 8 == 5) engine_.engine.resume(subject.slot(), subject.generation());
+  }
+
+  // Memory for the frame at hand, longer or shorter than what is missing of it.
+  void lend() {
+    const std::uint8_t operation = input_.byte();
+    if (operation % 4 != 1) return;
+    const Subject& subject = *subjects_[operation / 4 % subjects_.size()];
+    engine_.receive_into(subject.slot(), subject.generation(), 1 + input_.byte() * 700u);
   }
 
   Subject& find(const Event& event) {

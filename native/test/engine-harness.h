@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -92,6 +93,8 @@ class EngineSubject : public BatchHandler {
   std::vector<Event> events;
   std::size_t batch_count = 0;
   std::function<void(const Event&)> onevent = [](const Event&) {};
+  // Called at the end of each batch.
+  std::function<void()> onbatch = [] {};
   // Whether the environment lives.
   bool is_alive = true;
 
@@ -122,6 +125,7 @@ class EngineSubject : public BatchHandler {
       events.push_back(event_of(row));
       onevent(Event(events.back()));
     }
+    onbatch();
     return is_alive;
   }
 
@@ -171,6 +175,14 @@ class EngineSubject : public BatchHandler {
     return engine.send_long(slot, engine.generation(slot), head, std::make_unique<LentBytes>(std::move(bytes)));
   }
 
+  // Lends memory for the rest of a frame. Returns it, or null if it was not taken.
+  std::shared_ptr<Bytes> receive_into(std::int32_t slot, std::int32_t generation, std::size_t byte_length) {
+    const auto target = std::make_shared<Bytes>(byte_length);
+    if (!engine.receive_into(slot, generation, std::make_unique<LentBytes>(target))) return nullptr;
+    targets_[slot] = target;
+    return target;
+  }
+
   void close(std::int32_t slot) { engine.close(slot, engine.generation(slot)); }
   void pause(std::int32_t slot) { engine.pause(slot, engine.generation(slot)); }
   void resume(std::int32_t slot) { engine.resume(slot, engine.generation(slot)); }
@@ -185,13 +197,16 @@ class EngineSubject : public BatchHandler {
     if (event.kind != layout::row_kind::SEGMENT) return event;
     const auto offset = static_cast<std::size_t>(row[layout::row::OFFSET]);
     const auto size = static_cast<std::size_t>(row[layout::row::BYTE_LENGTH]);
-    check(offset <= arena_.size() && size <= arena_.size() - offset, "bytes are within the arena");
-    event.bytes.assign(&arena_[0] + offset, &arena_[0] + offset + size);
+    const bool is_direct = (kind & layout::row_flag::DIRECT) != 0;
+    const Bytes& chunk = is_direct ? *targets_.at(event.slot) : arena_;
+    check(offset <= chunk.size() && size <= chunk.size() - offset, "bytes are within their memory");
+    event.bytes.assign(chunk.data() + offset, chunk.data() + offset + size);
     return event;
   }
 
   std::vector<std::int32_t> table_ = std::vector<std::int32_t>(TABLE_ROWS * layout::ROW_WORDS);
   Bytes arena_;
+  std::map<std::int32_t, std::shared_ptr<Bytes>> targets_;
 };
 
 // The other end of an engine's socket.

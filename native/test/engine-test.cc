@@ -105,6 +105,39 @@ void stops_at_its_budget_and_comes_back() {
   for (std::size_t i = 0; i < 30; ++i) check(subject.payload_of(sockets[i].slot) == pattern(100'000, i), "nothing is lost");
 }
 
+void receives_the_rest_of_a_frame_into_lent_memory() {
+  EngineSubject subject;
+  const auto [slot, peer] = adopt(subject, unix_pair());
+  check(subject.receive_into(slot, subject.engine.generation(slot), 10) == nullptr, "none between frames");
+  Bytes stream = masked_frame(pattern(100'000));
+  append(stream, masked_frame(text("next")));
+  peer.write(std::span(stream).first(1000));
+  subject.run();
+  // Shorter than what is missing: the arena takes over again.
+  const std::size_t first = subject.payload_of(slot).size();
+  const auto lent = subject.receive_into(slot, subject.engine.generation(slot), 60'000);
+  peer.write(std::span(stream).subspan(1000));
+  subject.run();
+  Bytes expected = pattern(100'000);
+  check(std::ranges::equal(*lent, std::span(expected).subspan(first, 60'000)), "it is full");
+  append(expected, text("next"));
+  check(subject.payload_of(slot) == expected, "nothing is lost");
+  check(lent.use_count() == 2, "the engine has let go of it");
+}
+
+void fails_when_lent_memory_is_gone() {
+  EngineSubject subject;
+  const auto [slot, peer] = adopt(subject, unix_pair());
+  const Bytes stream = masked_frame(pattern(50'000));
+  peer.write(std::span(stream).first(1000));
+  subject.run();
+  const auto lent = subject.receive_into(slot, subject.engine.generation(slot), 49'000);
+  lent->clear();
+  peer.write(std::span(stream).subspan(1000));
+  subject.run();
+  check(subject.events.back().kind == row_kind::ERROR && subject.events.back().value == EFAULT, "an error instead of a gap");
+}
+
 void holds_back_while_paused() {
   EngineSubject subject;
   const auto [slot, peer] = adopt(subject, unix_pair());
@@ -299,6 +332,8 @@ int main() {
   carries_a_chunk_over_when_the_table_is_full();
   delivers_when_the_arena_is_full();
   stops_at_its_budget_and_comes_back();
+  receives_the_rest_of_a_frame_into_lent_memory();
+  fails_when_lent_memory_is_gone();
   holds_back_while_paused();
   stops_in_mid_stream_when_a_handler_pauses();
   reads_what_stands_before_an_end();
