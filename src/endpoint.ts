@@ -122,7 +122,7 @@ function chooseCarrier(stream: Duplex, head: Uint8Array): Carrier {
     return { open: (handler) => new StreamTransport(stream, handler), head }
   // The engine's scanner sees all bytes in their order, so that no frame is split between two scanners.
   const bytes = Buffer.concat([head, ...taken.head])
-  const slot = loop.take(taken.descriptor, bytes)
+  const slot = loop.take(taken.descriptor, taken.isOwned, bytes)
   // Where the kernel refuses another descriptor the stream goes on.
   if (slot === null) return { open: (handler) => new StreamTransport(stream, handler), head: bytes }
   const { remoteAddress, remotePort } = stream as Socket

@@ -9,6 +9,8 @@
 #include "arguments.h"
 #include "engine-host.h"
 #include "instance.h"
+#include "uv-watch.h"
+#include "wake-thread.h"
 
 namespace hotsocket {
 namespace {
@@ -28,11 +30,18 @@ EngineHost* host_of(napi_env env) {
   return host;
 }
 
-// engineOpen(onbatch, table, arena, sendArena, records, stuck): begins. Returns whether the runtime has what it needs.
+std::unique_ptr<LoopWatch> make_watch(bool has_libuv) {
+  if (has_libuv) return std::make_unique<UvWatch>();
+  return std::make_unique<WakeThread>();
+}
+
+// engineOpen(onbatch, table, arena, sendArena, records, stuck, hasLibuv): begins. `hasLibuv`: the event loop is libuv's; trying
+// is no way to find out, since on Bun that ends the process. Returns whether the runtime has what it needs.
 napi_value open(napi_env env, napi_callback_info info) {
-  napi_value arguments[6];
+  napi_value arguments[7];
   napi_valuetype type = napi_undefined;
   HostMemory memory;
+  bool has_libuv = false;
   if (!read_arguments(env, info, arguments)) return nullptr;
   if (instance_of(env).engine != nullptr) return throw_type_error(env, "the engine is open already");
   if (napi_typeof(env, arguments[0], &type) != napi_ok || type != napi_function) {
@@ -43,6 +52,9 @@ napi_value open(napi_env env, napi_callback_info info) {
       !read_words(env, arguments[5], memory.stuck)) {
     return throw_type_error(env, "table, records and stuck must be Int32Arrays, arena and sendArena Uint8Arrays");
   }
+  if (napi_get_value_bool(env, arguments[6], &has_libuv) != napi_ok) {
+    return throw_type_error(env, "hasLibuv must be a boolean");
+  }
   const std::size_t record_count = memory.records.size() / Engine::RECORD_WORDS;
   if (memory.table.size() < MIN_TABLE_ROWS * layout::ROW_WORDS || memory.arena.size() < Engine::MIN_ARENA_BYTES ||
       memory.stuck.size() < record_count * Engine::STUCK_WORDS) {
@@ -52,21 +64,18 @@ napi_value open(napi_env env, napi_callback_info info) {
   napi_value kept = nullptr;
   if (napi_create_array(env, &kept) != napi_ok) return nullptr;
   for (const int index : {1, 2, 3, 4, 5}) napi_set_element(env, kept, static_cast<std::uint32_t>(index), arguments[index]);
-  const UvApi* uv = find_uv_api();
-  bool is_open = false;
-  if (uv != nullptr) {
-    auto host = std::make_unique<EngineHost>(env, *uv, memory);
-    is_open = host != nullptr && host->open(arguments[0], kept);
-    if (is_open) instance_of(env).engine = host.release();
-  }
+  auto host = std::make_unique<EngineHost>(env, make_watch(has_libuv), memory);
+  const bool is_open = host != nullptr && host->open(arguments[0], kept);
+  if (is_open) instance_of(env).engine = host.release();
   napi_value result = nullptr;
   napi_get_boolean(env, is_open, &result);
   return result;
 }
 
-// engineAdopt(descriptor, head): takes a duplicate of a connected socket over. Returns its slot, or -1 on refusal.
+// engineAdopt(descriptor, isOwned, head): takes a duplicate of a connected socket over; one that is owned is closed. Returns its slot, or -1 on refusal.
 napi_value adopt(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
+  napi_value arguments[3];
+  bool is_owned = false;
   std::int32_t descriptor = -1;
   std::span<std::uint8_t> head;
   EngineHost* host = host_of(env);
@@ -74,7 +83,11 @@ napi_value adopt(napi_env env, napi_callback_info info) {
   if (napi_get_value_int32(env, arguments[0], &descriptor) != napi_ok || descriptor < 0) {
     return throw_type_error(env, "descriptor must be a number that is not negative");
   }
-  if (!read_bytes(env, arguments[1], head)) return throw_type_error(env, "head must be a Uint8Array");
+  if (napi_get_value_bool(env, arguments[1], &is_owned) != napi_ok) {
+    return throw_type_error(env, "isOwned must be a boolean");
+  }
+  if (!read_bytes(env, arguments[2], head)) return throw_type_error(env, "head must be a Uint8Array");
+  const Descriptor original(is_owned ? descriptor : -1);
   Descriptor own(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
   const std::int32_t slot = own.is_open() ? host->engine().adopt(std::move(own), head) : -1;
   host->update_ref();

@@ -7,19 +7,16 @@
 namespace hotsocket {
 
 bool EngineHost::open(napi_value onbatch, napi_value kept) {
-  uv_loop_t* loop = nullptr;
   napi_value name = nullptr;
-  if (!engine_.is_open() || napi_get_uv_event_loop(env_, &loop) != napi_ok ||
+  if (watch_ == nullptr || !engine_.is_open() ||
       napi_create_string_utf8(env_, "hotsocket", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_async_init(env_, nullptr, name, &context_) != napi_ok ||
       napi_create_reference(env_, onbatch, 1, &onbatch_) != napi_ok ||
       napi_create_reference(env_, kept, 1, &kept_) != napi_ok ||
-      uv_.poll_init(loop, &poll_, engine_.poll_descriptor()) != 0) {
+      !watch_->open(env_, engine_.poll_descriptor(), *this)) {
     return false;
   }
-  poll_.data = this;
-  // From here on the loop knows the handle, and only its close callback may end the host.
-  uv_.poll_start(&poll_, UV_READABLE, on_poll);
+  // From here on the loop knows the watch, and only `on_released` may end the host.
   napi_add_async_cleanup_hook(env_, on_cleanup, this, &hook_);
   update_ref();
   return true;
@@ -29,22 +26,17 @@ void EngineHost::close() {
   if (is_dead_) return;
   is_dead_ = true;
   engine_.close_all();
-  uv_.poll_stop(&poll_);
-  uv_.close(reinterpret_cast<uv_handle_t*>(&poll_), on_closed);
+  watch_->close();
 }
 
 void EngineHost::update_ref() {
   const bool is_needed = engine_.socket_count() > 0;
   if (is_needed == is_referenced_) return;
   is_referenced_ = is_needed;
-  auto* handle = reinterpret_cast<uv_handle_t*>(&poll_);
-  if (is_needed) uv_.ref(handle);
-  else uv_.unref(handle);
+  watch_->set_referenced(is_needed);
 }
 
-void EngineHost::on_poll(uv_poll_t* poll, int, int) { static_cast<EngineHost*>(poll->data)->turn(); }
-
-void EngineHost::turn() {
+void EngineHost::on_ready() {
   if (is_dead_) return;
   napi_handle_scope scope = nullptr;
   if (napi_open_handle_scope(env_, &scope) != napi_ok) return;
@@ -56,11 +48,12 @@ void EngineHost::turn() {
 bool EngineHost::deliver(std::size_t row_count) {
   napi_handle_scope scope = nullptr;
   if (is_dead_ || napi_open_handle_scope(env_, &scope) != napi_ok) return false;
-  napi_value receiver = nullptr, onbatch = nullptr, count = nullptr;
+  // Nobody needs the result, but Deno writes to its address unasked.
+  napi_value receiver = nullptr, onbatch = nullptr, count = nullptr, result = nullptr;
   const bool is_called = napi_get_global(env_, &receiver) == napi_ok &&
                          napi_get_reference_value(env_, onbatch_, &onbatch) == napi_ok &&
                          napi_create_uint32(env_, static_cast<std::uint32_t>(row_count), &count) == napi_ok &&
-                         napi_make_callback(env_, context_, receiver, onbatch, 1, &count, nullptr) == napi_ok;
+                         napi_make_callback(env_, context_, receiver, onbatch, 1, &count, &result) == napi_ok;
   const bool goes_on = is_called || report_exception();
   napi_close_handle_scope(env_, scope);
   return goes_on && !is_dead_;
@@ -82,9 +75,9 @@ void EngineHost::on_cleanup(napi_async_cleanup_hook_handle, void* data) {
   host->close();
 }
 
-void EngineHost::on_closed(uv_handle_t* handle) {
-  const std::unique_ptr<EngineHost> owned(static_cast<EngineHost*>(handle->data));
-  if (owned->hook_ != nullptr) napi_remove_async_cleanup_hook(owned->hook_);
+void EngineHost::on_released() {
+  const std::unique_ptr<EngineHost> owned(this);
+  if (hook_ != nullptr) napi_remove_async_cleanup_hook(hook_);
 }
 
 }  // namespace hotsocket

@@ -3,14 +3,15 @@
 #pragma once
 
 #include <node_api.h>
-#include <uv.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "../engine/engine.h"
 #include "../kernels/malloc-allocated.h"
-#include "uv-api.h"
+#include "loop-watch.h"
 
 namespace hotsocket {
 
@@ -23,9 +24,10 @@ struct HostMemory {
   std::span<std::int32_t> stuck;
 };
 
-class EngineHost : public BatchHandler, public MallocAllocated {
+class EngineHost : public BatchHandler, public Watched, public MallocAllocated {
  public:
-  EngineHost(napi_env env, const UvApi& uv, const HostMemory& memory) : env_(env), uv_(uv), memory_(memory) {}
+  EngineHost(napi_env env, std::unique_ptr<LoopWatch> watch, const HostMemory& memory)
+      : env_(env), watch_(std::move(watch)), memory_(memory) {}
 
   // Enters the event loop. `onbatch` is called with a row count for each batch. `kept` holds what `memory` points to.
   // False: nothing was begun, and the host is to be deleted.
@@ -43,18 +45,16 @@ class EngineHost : public BatchHandler, public MallocAllocated {
   bool deliver(std::size_t row_count) override;
 
  private:
-  static void on_poll(uv_poll_t* poll, int status, int events);
-  static void on_closed(uv_handle_t* handle);
   static void on_cleanup(napi_async_cleanup_hook_handle hook, void* data);
 
-  void turn();
+  void on_ready() override;
+  void on_released() override;
   bool report_exception();
 
   napi_env env_;
-  const UvApi& uv_;
+  std::unique_ptr<LoopWatch> watch_;
   HostMemory memory_;
   Engine engine_;
-  uv_poll_t poll_{};
   napi_ref onbatch_ = nullptr;
   napi_ref kept_ = nullptr;
   napi_async_context context_ = nullptr;

@@ -10,7 +10,8 @@ export const STUCK_WORDS = 3
 export interface EngineBinding {
   /**
    * Enters this thread's event loop. `onbatch` gets the count of rows in `table`, whose offsets point into the arena. It
-   * must not throw. The arrays are the engine's from here on. Returns whether the runtime has what the engine needs.
+   * must not throw. The arrays are the engine's from here on. `hasLibuv`: the event loop is libuv's; if not, a thread wakes
+   * it. Returns whether the runtime has what the engine needs.
    */
   engineOpen(
     onbatch: (rowCount: number) => void,
@@ -18,13 +19,15 @@ export interface EngineBinding {
     arena: Uint8Array,
     sendArena: Uint8Array,
     records: Int32Array,
-    stuck: Int32Array
+    stuck: Int32Array,
+    hasLibuv: boolean
   ): boolean
   /**
-   * Takes a duplicate of a connected socket over, paused. `head`: bytes that were read of it already; they come first.
+   * Takes a duplicate of a connected socket over, paused. `isOwned`: the descriptor is the engine's, which closes it. `head`:
+   * bytes that were read of it already; they come first.
    * Returns its slot, or -1 where the kernel refuses.
    */
-  engineAdopt(descriptor: number, head: Uint8Array): number
+  engineAdopt(descriptor: number, isOwned: boolean, head: Uint8Array): number
   /** What tells a slot's connection from earlier ones. */
   engineGeneration(slot: number): number
   /** Sends the first `recordCount` records. Returns how many entries `stuck` has. */

@@ -81,7 +81,7 @@ function bestChoice(): Choice {
 function engineOnly(): Choice {
   const { engine, ...rest } = nativeOnly()
   if (engine !== null) return { ...rest, tier: 'engine', engine }
-  throw unavailable('"engine" is for Linux and Node.js; set it to "native" or "js", or unset it')
+  throw unavailable('"engine" is for Linux; set it to "native" or "js", or unset it')
 }
 
 function nativeOnly(): Omit<Choice, 'tier'> {

@@ -17,7 +17,7 @@ import {
 } from './thresholds.js'
 
 /** The number that native/binding/addon.cc exports for the interface below. */
-const INTERFACE_VERSION = 3
+const INTERFACE_VERSION = 4
 
 /**
  * Binds a TCP socket to an address (numeric) and port that others may be bound to as well (SO_REUSEPORT); it does not listen
@@ -88,10 +88,9 @@ export function loadNativeKernels(): NativeLoad {
   return { status: 'loaded', kernels: makeKernels(addon), engine: engineOf(addon), bindSharedPort }
 }
 
-/** The engine is for Linux, and for runtimes whose event loop is libuv's: on Bun and Deno using that ends the process. */
+/** The engine is for Linux. */
 function engineOf(addon: Addon): EngineBinding | null {
-  const isNode = process.versions.bun === undefined && process.versions.deno === undefined
-  return isNode && addon.engineOpen !== undefined ? (addon as unknown as EngineBinding) : null
+  return addon.engineOpen === undefined ? null : (addon as unknown as EngineBinding)
 }
 
 /** The package's own folder, from src/kernels and from dist/kernels alike. */

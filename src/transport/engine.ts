@@ -20,6 +20,9 @@ const ARENA_BYTES = 5 * MAX_PIECE_BYTES
 const SEND_ARENA_BYTES = 1024 * 1024
 const MAX_RECORDS = 16 * 1024
 
+/** Bun has libuv's names, and ends the process when one is called; on Deno its polls never fire. */
+const HAS_LIBUV = process.versions.bun === undefined && process.versions.deno === undefined
+
 /** All sockets of one thread. */
 export class EngineLoop {
   readonly #binding: EngineBinding
@@ -55,17 +58,18 @@ export class EngineLoop {
       loop.#arena,
       sendArena,
       loop.#records,
-      loop.#stuck
+      loop.#stuck,
+      HAS_LIBUV
     )
     return isOpen ? loop : null
   }
 
   /**
-   * Takes a duplicate of a connected socket over; nothing is read before its transport's `resume`. `head`: bytes that were
-   * read of it already. Returns its slot, or null where the kernel refuses.
+   * Takes a duplicate of a connected socket over; nothing is read before its transport's `resume`. `isOwned`: the descriptor
+   * is to be closed then. `head`: bytes that were read of it already. Returns its slot, or null where the kernel refuses.
    */
-  take(descriptor: number, head: Uint8Array): number | null {
-    const slot = this.#binding.engineAdopt(descriptor, head)
+  take(descriptor: number, isOwned: boolean, head: Uint8Array): number | null {
+    const slot = this.#binding.engineAdopt(descriptor, isOwned, head)
     return slot < 0 ? null : slot
   }
 

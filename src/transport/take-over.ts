@@ -6,14 +6,19 @@ import type { Duplex } from 'node:stream'
 /** A socket that can be taken over. */
 export interface Takeable {
   readonly descriptor: number
+  /** The descriptor is a duplicate already, which the taker closes; otherwise it is the socket's own. */
+  readonly isOwned: boolean
   /** What Node.js had read of it. */
   readonly head: readonly Uint8Array[]
 }
 
+/** A socket's handle: Node.js has `fd` and `readStop`, Bun `fd` and `pause`, Deno `readStop` and `fdForIpc`, which duplicates. */
 interface Handle {
   readonly fd?: number
+  fdForIpc?(): number
   reading?: boolean
   readStop?(): void
+  pause?(): void
 }
 
 /**
@@ -24,14 +29,17 @@ interface Handle {
 export function takeOver(stream: Duplex): Takeable | null {
   if (!(stream instanceof Socket) || 'encrypted' in stream) return null
   if (stream.destroyed || stream.writableLength > 0 || stream.readableEnded) return null
-  const handle = (stream as unknown as { _handle: Handle | null })._handle
-  if (handle == null || typeof handle.fd !== 'number' || handle.fd < 0 || handle.readStop === undefined)
-    return null
+  const handle = (stream as unknown as { _handle?: Handle | null })._handle
+  const stop = handle?.readStop ?? handle?.pause
+  if (handle == null || stop === undefined) return null
+  const isOwned = handle.fd === undefined
+  const descriptor = handle.fd ?? handle.fdForIpc?.() ?? -1
+  if (descriptor < 0) return null
   // As Node.js itself stops: the stream could begin to read again.
-  handle.reading = false
-  handle.readStop()
+  if (handle.reading !== undefined) handle.reading = false
+  stop.call(handle)
   const head: Uint8Array[] = []
   for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null)
     head.push(chunk)
-  return { descriptor: handle.fd, head }
+  return { descriptor, isOwned, head }
 }
