@@ -1,9 +1,11 @@
 // Begins and ends of servers and threads under load, in processes of their own: nothing crashes, nothing stays open.
 // They run the compiled package. For longer: node test/support/life-loop.mjs 200, and under ASan: native/test/addon-under-asan.
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { encodeFrame, RawClient } from '../support/raw-client.js'
 
 const SCRIPT = fileURLToPath(new URL('../support/life-loop.mjs', import.meta.url))
 const run = promisify(execFile)
@@ -32,3 +34,23 @@ it.runIf(process.platform === 'linux')(
   },
   60_000
 )
+
+it('what a nextTick or a microtask of a handler throws reaches uncaughtException, and no message is lost by it', async () => {
+  const script = fileURLToPath(new URL('../support/throwing-server.mjs', import.meta.url))
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+    const port = Number((await lines.next()).value)
+    const peer = await RawClient.open(port)
+    const count = 20_000
+    peer.write(Buffer.concat(Array.from({ length: count }, (_, i) => encodeFrame(1, Buffer.from(`${i}`)))))
+    for (let i = 0; i < count; i++) expect(await peer.readText()).toBe(`${i}`)
+    expect([(await lines.next()).value, (await lines.next()).value].toSorted()).toEqual([
+      'microtask',
+      'nextTick'
+    ])
+    peer.destroy()
+  } finally {
+    child.kill('SIGKILL')
+  }
+})
