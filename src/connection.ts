@@ -112,14 +112,13 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     if (callback !== null) checkCallback(callback)
     const { queue } = this.#transport
     const isTracked = callback !== null || this.#receipts?.isComplete === true
-    const sendable = isTracked ? toMessage(message) : message
-    if (!this.#protocol.send(sendable, fragmentSize)) {
+    if (!this.#protocol.send(message, fragmentSize)) {
       if (callback !== null) refuseCallback(this, callback)
       return 'dropped'
     }
     if (isTracked) {
       this.#receipts ??= new Receipts(this, this.#settings.owner, false)
-      this.#receipts.add(sendable as Message, queue.sentBytes + queue.pendingBytes, callback)
+      this.#receipts.add(toMessage(message), queue.sentBytes + queue.pendingBytes, callback)
     }
     queue.endMessage()
     this.#transport.schedule()
