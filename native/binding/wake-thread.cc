@@ -64,6 +64,9 @@ void WakeThread::stop() {
   const std::uint64_t one = 1;
   static_cast<void>(!write(stop_.number(), &one, sizeof one));  // a fresh counter takes it
   pthread_join(thread_, nullptr);
+  // Not left to the destructor: where an environment ends, Deno calls no finalizer.
+  waiting_.close();
+  stop_.close();
 }
 
 bool WakeThread::arm(int operation) {
