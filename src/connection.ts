@@ -8,7 +8,7 @@ import { WebSocketError } from './core/errors.js'
 import type { NegotiatedExtension } from './core/extension.js'
 import { checkFragmentSize } from './core/frame.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
-import { type Message, type Sendable, toMessage } from './core/message.js'
+import type { Message, Sendable } from './core/message.js'
 import { Protocol, type ProtocolHandler } from './core/protocol.js'
 import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
 import { checkCallback, Receipts, refuseCallback } from './receipts.js'
@@ -118,7 +118,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     }
     if (isTracked) {
       this.#receipts ??= new Receipts(this, this.#settings.owner, false)
-      this.#receipts.add(toMessage(message), queue.sentBytes + queue.pendingBytes, callback)
+      this.#receipts.add(message, queue.sentBytes + queue.pendingBytes, callback)
     }
     queue.endMessage()
     this.#transport.schedule()

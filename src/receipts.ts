@@ -3,7 +3,7 @@
 import type { Connection } from './connection.js'
 import type { ConnectionOwner } from './connection-settings.js'
 import { WebSocketError } from './core/errors.js'
-import { describe, type Message } from './core/message.js'
+import { describe, type Sendable, toMessage } from './core/message.js'
 import { callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
 
 /** Told once what became of a message: `reason` is null if the kernel has its last byte, and tells why not otherwise. */
@@ -11,7 +11,8 @@ export type SentCallback = (reason: WebSocketError | null) => unknown
 
 /** A message that was accepted for sending. */
 interface Receipt {
-  readonly message: Message
+  /** As it was given to `send`; a message is made of it when it is reported. */
+  readonly message: Sendable
   /** It is sent when so many bytes of its connection are. */
   readonly end: number
   readonly callback: SentCallback | null
@@ -40,7 +41,7 @@ export class Receipts<T> {
   }
 
   /** Remembers a message, which ends at byte `end`, behind all others. */
-  add(message: Message, end: number, callback: SentCallback | null): void {
+  add(message: Sendable, end: number, callback: SentCallback | null): void {
     const receipt = { message, end, callback, next: null }
     if (this.#last === null) this.#first = receipt
     else this.#last.next = receipt
@@ -70,7 +71,9 @@ export class Receipts<T> {
   }
 
   /** The hot path of `onsent`: no closure. */
-  #tell({ message, callback }: Receipt, reason: WebSocketError | null): void {
+  #tell(receipt: Receipt, reason: WebSocketError | null): void {
+    const message = toMessage(receipt.message)
+    const { callback } = receipt
     const connection = this.#connection
     const owner = this.#owner
     try {
