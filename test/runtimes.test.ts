@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { describe, expect, it, type TestContext } from 'vitest'
 import { loadNativeKernels } from '../src/kernels/native.js'
 import { root } from './run-node.js'
@@ -29,14 +28,24 @@ const ECHOED = {
 
 const addon = loadNativeKernels()
 
-/** Runs runtimes/echo.mjs on a runtime and waits for its end. HOTSOCKET_* of this process are not handed on. */
-async function run(context: TestContext, runtime: Runtime, env: Record<string, string> = {}) {
+/** Runs runtimes/echo.mjs on a runtime. */
+function echo(context: TestContext, runtime: Runtime, env: Record<string, string> = {}) {
+  return run(context, runtime, ['test/runtimes/echo.mjs'], env)
+}
+
+/** Runs a module on a runtime and waits for its end. HOTSOCKET_* of this process are not handed on. */
+async function run(
+  context: TestContext,
+  runtime: Runtime,
+  parameters: readonly string[],
+  env: Record<string, string> = {}
+) {
   const binary = await installOrSkip(context, runtime)
   const inherited = Object.entries(process.env).filter(([name]) => !/^(HOTSOCKET_|NODE_OPTIONS)/.test(name))
-  const child = spawn(binary, [...runtime.parameters, join(root, 'test', 'runtimes', 'echo.mjs')], {
+  const child = spawn(binary, [...runtime.parameters, ...parameters], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), NO_COLOR: '1', ...env },
-    timeout: 20_000
+    timeout: 60_000
   })
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', (text: Buffer) => {
@@ -61,16 +70,24 @@ async function installOrSkip(context: TestContext, runtime: Runtime): Promise<st
 for (const runtime of RUNTIMES) {
   describe.concurrent(`${runtime.name} ${runtime.version}`, { timeout: TIMEOUT_MS }, () => {
     it('serves with the same addon, and ends by itself', async (context) => {
-      const { status, signal, stdout, stderr } = await run(context, runtime)
+      const { status, signal, stdout, stderr } = await echo(context, runtime)
       expect({ status, signal }, stderr).toEqual({ status: 0, signal: null })
       expect(JSON.parse(stdout)).toEqual({ tier: addon.status === 'loaded' ? 'engine' : 'js', ...ECHOED })
     })
 
     it.for(['native', 'js'])('serves over streams, tier %s, and ends by itself', async (tier, context) => {
       if (tier === 'native' && addon.status !== 'loaded') context.skip(addon.reason)
-      const { status, signal, stdout, stderr } = await run(context, runtime, { HOTSOCKET_TIER: tier })
+      const { status, signal, stdout, stderr } = await echo(context, runtime, { HOTSOCKET_TIER: tier })
       expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
       expect(JSON.parse(stdout)).toEqual({ tier, ...ECHOED })
+    })
+
+    it('begins and ends servers and threads under load', async (context) => {
+      const { signal, stdout } = await run(context, runtime, ['test/support/life-loop.mjs', '10'])
+      expect(signal).toBe(null)
+      // A thread of Deno leaves descriptors of its own behind once it has loaded any addon.
+      const filesLeft = runtime.name === 'deno' ? expect.any(Number) : 0
+      expect(JSON.parse(stdout)).toEqual({ ended: 10, filesLeft })
     })
   })
 }
