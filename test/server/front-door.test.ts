@@ -1,4 +1,6 @@
 import { Agent, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { AsyncServer, type AsyncServerOptions } from '../../src/index.js'
@@ -345,7 +347,7 @@ describe('TLS', () => {
 describe('a unix socket', () => {
   it('serves without address and port', async () => {
     const seen: unknown[] = []
-    const path = `/tmp/hotsocket-test-${process.pid}.sock`
+    const path = join(tmpdir(), `hotsocket-test-${process.pid}.sock`)
     const server = await start(
       new AsyncServer({
         socketPath: path,

@@ -102,7 +102,7 @@ it.runIf(!canShare)('reusePort says what it needs where it cannot be', async () 
 })
 
 it('reusePort with a unix socket is refused, and listen checks what it is given', async () => {
-  const options = { socketPath: '/tmp/hotsocket-shared.sock', reusePort: true }
+  const options = { socketPath: './hotsocket-shared.sock', reusePort: true }
   expect(() => new AsyncServer(options)).toThrow('reusePort is for TCP ports, and socketPath is given')
   await expect(new AsyncServer().listen({ port: -1 })).rejects.toMatchObject({
     code: 'invalid-option',
