@@ -155,20 +155,19 @@ async function play(
   }
 }
 
-async function playAll(server: AsyncServer<Account>, open: () => Promise<RawClient>, seed: number) {
+async function playAll({ server, opened }: Stage, open: () => Promise<RawClient>, seed: number) {
   const next = random(seed)
   const accounts: Account[] = []
   const received: Promise<number>[] = []
   const playing: Promise<void>[] = []
   const peers: RawClient[] = []
-  const known = new Set<Connection<Account>>()
   for (let index = 0; index < CONNECTIONS / 2; index++) {
     const peer = await open()
     peers.push(peer)
     received.push(readAll(peer, next(4) > 0))
-    await until(() => [...server.clients].some((client) => !known.has(client)), 'the connection is open')
-    const client = [...server.clients].find((client) => !known.has(client))!
-    known.add(client)
+    // Others may send to it, and end it, as soon as it is open: it need not be among the clients any more.
+    await until(() => opened.length > index, 'the connection is open')
+    const client = opened[index]!
     accounts.push(client.data)
     playing.push(play(client, peer, random(seed + index * 7919), () => [...server.clients]))
   }
@@ -180,15 +179,20 @@ async function playAll(server: AsyncServer<Account>, open: () => Promise<RawClie
   return { accounts, counts: await Promise.all(received) }
 }
 
-function makeServer(
-  at: { socketPath: string } | { host: string },
-  next: Random
-): Promise<AsyncServer<Account>> {
+/** A server, and its connections in the order in which they opened. */
+interface Stage {
+  readonly server: AsyncServer<Account>
+  readonly opened: Connection<Account>[]
+}
+
+async function makeStage(at: { socketPath: string } | { host: string }, next: Random): Promise<Stage> {
+  const opened: Connection<Account>[] = []
   const server = new AsyncServer<Account>({
     ...at,
     logLevel: 'silent',
     closeTimeoutMs: 200,
     onhandshake: () => ({ data: new Account() }),
+    onopen: (client) => void opened.push(client),
     onsent(client, message) {
       client.data.report(message, null)
       if (next(9) === 0) client.data.send(client, makeMessage(next), next)
@@ -203,15 +207,15 @@ function makeServer(
       client.data.send(client, makeMessage(next), next)
     }
   })
-  return start(server)
+  return { server: await start(server), opened }
 }
 
 it(`each accepted message is reported once, in order, as sent or as unsent (seed ${SEED})`, async () => {
   const socketPath = join(tmpdir(), `hotsocket-reports-${process.pid}-${process.env.HOTSOCKET_TIER}.sock`)
-  const overTcp = await makeServer({ host: '127.0.0.1' }, random(SEED))
-  const overUnix = await makeServer({ socketPath }, random(SEED + 1))
+  const overTcp = await makeStage({ host: '127.0.0.1' }, random(SEED))
+  const overUnix = await makeStage({ socketPath }, random(SEED + 1))
   const results = await Promise.all([
-    playAll(overTcp, () => openAt(overTcp), SEED + 2),
+    playAll(overTcp, () => openAt(overTcp.server), SEED + 2),
     playAll(overUnix, () => openUnix(socketPath), SEED + 3)
   ])
   const accounts = results.flatMap(({ accounts }) => accounts)
