@@ -101,28 +101,23 @@ std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std:
   if (!is_live(slot, generation)) return 0;
   Slot& found = at(slot);
   const std::span<const std::uint8_t> bytes = kept->bytes();
-  const std::size_t size = head.size() + bytes.size();
   std::array<iovec, 2> parts{iovec{const_cast<std::uint8_t*>(head.data()), head.size()},
                              iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}};
-  std::span<iovec> left = parts;
-  std::size_t sent = 0;
-  while (sent < size && found.outgoing == nullptr) {
-    const ssize_t count = write_parts(found.descriptor.number(), left);
-    if (count >= 0) {
-      sent += static_cast<std::size_t>(count);
-      left = drop_front(left, static_cast<std::size_t>(count));
-    } else {
-      if (errno != EAGAIN) fail(slot, errno);
-      found.outgoing = std::make_unique<Outgoing>();
-    }
-  }
-  if (sent < head.size()) found.outgoing->append(head.subspan(sent));
-  if (sent < size) found.outgoing->append(std::move(kept), sent - std::min(sent, head.size()));
+  const std::span<iovec> left = write_now(slot, parts);
+  if (left.size() == parts.size()) found.outgoing->append(head.last(left.front().iov_len));
+  if (!left.empty()) found.outgoing->append(std::move(kept), bytes.size() - left.back().iov_len);
   return waiting_bytes(found);
 }
 
 // Writes parts, and keeps a copy of what the socket does not take.
 void Engine::send_parts(std::int32_t slot, std::span<iovec> parts) {
+  const std::span<iovec> left = write_now(slot, parts);
+  for (const iovec& part : left) at(slot).outgoing->append({static_cast<std::uint8_t*>(part.iov_base), part.iov_len});
+}
+
+// Writes as much as the socket takes, unless earlier bytes wait. Returns the parts that are left; then there is a queue
+// for them.
+std::span<iovec> Engine::write_now(std::int32_t slot, std::span<iovec> parts) {
   Slot& found = at(slot);
   while (!parts.empty() && found.outgoing == nullptr) {
     const ssize_t count = write_parts(found.descriptor.number(), parts);
@@ -133,7 +128,7 @@ void Engine::send_parts(std::int32_t slot, std::span<iovec> parts) {
       found.outgoing = std::make_unique<Outgoing>();
     }
   }
-  for (const iovec& part : parts) found.outgoing->append({static_cast<std::uint8_t*>(part.iov_base), part.iov_len});
+  return parts;
 }
 
 void Engine::end(std::int32_t slot, std::int32_t generation) {

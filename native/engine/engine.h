@@ -121,6 +121,7 @@ class Engine {
   std::size_t rows_left(const EngineMemory& memory) const;
   std::size_t waiting_bytes(const Slot& slot) const { return slot.outgoing == nullptr ? 0 : slot.outgoing->size(); }
   void send_parts(std::int32_t slot, std::span<iovec> parts);
+  std::span<iovec> write_now(std::int32_t slot, std::span<iovec> parts);
   void shut_down_if_done(Slot& slot);
   void fail(std::int32_t slot, int error);
 
