@@ -51,10 +51,12 @@
             'native/binding/port-binding.cc',
             'native/binding/uv-watch.cc',
             'native/binding/wake-thread.cc',
+            'native/engine/engine-accept.cc',
             'native/engine/engine-read.cc',
             'native/engine/engine-write.cc',
             'native/engine/engine.cc',
             'native/engine/outgoing.cc',
+            'native/engine/peer.cc',
             'native/engine/poller.cc',
             'native/engine/shared-port.cc'
           ],

@@ -1,6 +1,5 @@
 // Owns the making of connections out of their parts, and what all connections of one endpoint share: settings, time
 // limits, the set of open ones. Must not know handshakes or policies.
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Timeouts } from './clock.js'
 import { Connection } from './connection.js'
@@ -10,9 +9,10 @@ import type { NegotiatedExtension } from './core/extension.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import type { Limits } from './core/limits.js'
 import type { Role } from './core/receiver.js'
-import { engineBinding, environment } from './kernels/index.js'
+import { environment } from './kernels/index.js'
 import type { Logger } from './log.js'
-import { EngineLoop } from './transport/engine.js'
+import { threadEngine } from './thread-engine.js'
+import { EngineArrival } from './transport/engine-arrival.js'
 import { StreamTransport } from './transport/stream.js'
 import { takeOver } from './transport/take-over.js'
 import type { RowHandler, Transport } from './transport/transport.js'
@@ -76,9 +76,9 @@ export class Endpoint<T> {
     }
   }
 
-  /** Makes a connection of a stream whose handshake is done; the stream belongs to it from here on. */
-  adopt(stream: Duplex, opened: Opened<T>): Connection<T> {
-    const { open, head } = chooseCarrier(stream, opened.head)
+  /** Makes a connection of what has done its handshake, which belongs to it from here on. */
+  adopt(source: Duplex | EngineArrival, opened: Opened<T>): Connection<T> {
+    const { open, head } = chooseCarrier(source, opened.head)
     const connection = new Connection<T>(
       this.#settings,
       (handler) => {
@@ -110,25 +110,21 @@ interface Carrier {
   readonly head: Uint8Array
 }
 
-/** This thread's engine; null where there is none, undefined before the first connection. */
-let engineLoop: EngineLoop | null | undefined
-
-/** Chooses the engine for plain sockets where there is one, and the stream for everything else. */
-function chooseCarrier(stream: Duplex, head: Uint8Array): Carrier {
-  if (engineLoop === undefined) engineLoop = engineBinding === null ? null : EngineLoop.open(engineBinding)
-  const loop = engineLoop
-  const taken = loop === null ? null : takeOver(stream)
+/** The engine for plain sockets where there is one, and the stream for everything else. */
+function chooseCarrier(source: Duplex | EngineArrival, head: Uint8Array): Carrier {
+  if (source instanceof EngineArrival)
+    return { open: (handler) => source.upgrade(head, handler), head: NO_BYTES }
+  const loop = threadEngine()
+  const taken = loop === null ? null : takeOver(source)
   if (loop === null || taken === null)
-    return { open: (handler) => new StreamTransport(stream, handler), head }
+    return { open: (handler) => new StreamTransport(source, handler), head }
   // The engine's scanner sees all bytes in their order, so that no frame is split between two scanners.
   const bytes = Buffer.concat([head, ...taken.head])
   const slot = loop.take(taken.descriptor, taken.isOwned, bytes)
   // Where the kernel refuses another descriptor the stream goes on.
-  if (slot === null) return { open: (handler) => new StreamTransport(stream, handler), head: bytes }
-  const { remoteAddress, remotePort } = stream as Socket
-  const peer = { address: remoteAddress ?? null, port: remotePort ?? null }
-  stream.destroy()
-  return { open: (handler) => loop.open(slot, peer, handler), head: NO_BYTES }
+  if (slot === null) return { open: (handler) => new StreamTransport(source, handler), head: bytes }
+  source.destroy()
+  return { open: (handler) => loop.open(slot, loop.generation(slot), handler), head: NO_BYTES }
 }
 
 const NO_BYTES = new Uint8Array(0)

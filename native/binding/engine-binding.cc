@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 
+#include <array>
 #include <memory>
 
 #include "../engine/engine.h"
@@ -33,6 +34,21 @@ EngineHost* host_of(napi_env env) {
 std::unique_ptr<LoopWatch> make_watch(bool has_libuv) {
   if (has_libuv) return std::make_unique<UvWatch>();
   return std::make_unique<WakeThread>();
+}
+
+// The slot and generation that most functions begin with.
+struct Target {
+  std::int32_t slot = -1;
+  std::int32_t generation = -1;
+};
+
+bool read_target(napi_env env, const napi_value* arguments, Target& target) {
+  if (napi_get_value_int32(env, arguments[0], &target.slot) == napi_ok &&
+      napi_get_value_int32(env, arguments[1], &target.generation) == napi_ok) {
+    return true;
+  }
+  napi_throw_type_error(env, nullptr, "slot and generation must be numbers");
+  return false;
 }
 
 // engineOpen(onbatch, table, arena, sendArena, records, stuck, hasLibuv): begins. `hasLibuv`: the event loop is libuv's; trying
@@ -94,6 +110,85 @@ napi_value adopt(napi_env env, napi_callback_info info) {
   return number(env, slot);
 }
 
+// engineListen(descriptor): accepts on a duplicate of a listening socket. Returns the listener's number, or -1 on refusal.
+napi_value listen(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  std::int32_t descriptor = -1;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments)) return nullptr;
+  if (napi_get_value_int32(env, arguments[0], &descriptor) != napi_ok || descriptor < 0) {
+    return throw_type_error(env, "descriptor must be a number that is not negative");
+  }
+  Descriptor own(fcntl(descriptor, F_DUPFD_CLOEXEC, 0));
+  const std::int32_t listener = own.is_open() ? host->engine().listen(std::move(own)) : -1;
+  host->update_ref();
+  return number(env, listener);
+}
+
+// engineAcceptAgain, engineStopListening(listener).
+template <void (Engine::*METHOD)(std::int32_t)>
+napi_value call_listener(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  std::int32_t listener = -1;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments)) return nullptr;
+  if (napi_get_value_int32(env, arguments[0], &listener) != napi_ok) {
+    return throw_type_error(env, "listener must be a number");
+  }
+  (host->engine().*METHOD)(listener);
+  host->update_ref();
+  return nullptr;
+}
+
+// engineUpgrade(slot, generation, head): what arrives from here on is frames, `head` first.
+napi_value upgrade(napi_env env, napi_callback_info info) {
+  napi_value arguments[3];
+  Target target;
+  std::span<std::uint8_t> head;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  if (!read_bytes(env, arguments[2], head)) return throw_type_error(env, "head must be a Uint8Array");
+  host->engine().upgrade(target.slot, target.generation, head);
+  return nullptr;
+}
+
+// engineRelease(slot, generation): gives a slot's descriptor away. Returns it, or -1 if the slot is not live.
+napi_value release(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  Target target;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  const int descriptor = host->engine().release(target.slot, target.generation).release();
+  host->update_ref();
+  return number(env, descriptor);
+}
+
+// engineRemoteAddress(slot, generation): the peer's address, or null if it has none.
+napi_value remote_address(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], result = nullptr;
+  Target target;
+  std::array<char, PeerAddress::TEXT_BYTES> text{};
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  const bool is_live = host->engine().is_live(target.slot, target.generation);
+  if (is_live && host->engine().peer(target.slot).write(text)) {
+    napi_create_string_latin1(env, text.data(), NAPI_AUTO_LENGTH, &result);
+  } else {
+    napi_get_null(env, &result);
+  }
+  return result;
+}
+
+// engineRemotePort(slot, generation): the peer's port; 0 if it has none.
+napi_value remote_port(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  Target target;
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  const bool is_live = host->engine().is_live(target.slot, target.generation);
+  return number(env, is_live ? host->engine().peer(target.slot).port : 0);
+}
+
 // engineGeneration(slot): the generation that the other functions and the rows tell a slot's connection by.
 napi_value generation(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
@@ -119,21 +214,6 @@ napi_value send(napi_env env, napi_callback_info info) {
   }
   const auto records = memory.records.first(count * Engine::RECORD_WORDS);
   return number(env, static_cast<double>(host->engine().send(records, memory.send_arena, memory.stuck)));
-}
-
-// The slot and generation that most functions begin with.
-struct Target {
-  std::int32_t slot = -1;
-  std::int32_t generation = -1;
-};
-
-bool read_target(napi_env env, const napi_value* arguments, Target& target) {
-  if (napi_get_value_int32(env, arguments[0], &target.slot) == napi_ok &&
-      napi_get_value_int32(env, arguments[1], &target.generation) == napi_ok) {
-    return true;
-  }
-  napi_throw_type_error(env, nullptr, "slot and generation must be numbers");
-  return false;
 }
 
 // A Uint8Array that waits to be sent, or to be received into: held by a reference, its memory looked up at each use.
@@ -218,6 +298,13 @@ void define_engine(napi_env env, napi_value exports) {
   const napi_property_descriptor functions[] = {
       function("engineOpen", open),
       function("engineAdopt", adopt),
+      function("engineListen", listen),
+      function("engineAcceptAgain", call_listener<&Engine::accept_again>),
+      function("engineStopListening", call_listener<&Engine::stop_listening>),
+      function("engineUpgrade", upgrade),
+      function("engineRelease", release),
+      function("engineRemoteAddress", remote_address),
+      function("engineRemotePort", remote_port),
       function("engineGeneration", generation),
       function("engineSend", send),
       function("engineSendLong", send_long),

@@ -66,6 +66,10 @@ bool Engine::read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandl
       memory.arena.subspan(arena_used_, std::min(memory.arena.size() - arena_used_, MAX_READ_BYTES));
   if (found.head != nullptr) return read_head(slot, room, memory, handler);
   if (found.target != nullptr) return read_direct(slot, memory);
+  if (found.is_raw) {
+    read_raw(slot, room, memory);
+    return true;
+  }
   const std::size_t size = receive(slot, room, memory);
   return size == 0 || scan_chunk(slot, size, memory, handler);
 }

@@ -1,9 +1,11 @@
 #include "engine.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "../kernels/words.h"
+#include "tags.h"
 
 namespace hotsocket {
 namespace {
@@ -16,13 +18,24 @@ namespace scan_state = layout::scan_state;
 constexpr std::size_t TURN_BYTES = 2 * 1024 * 1024;
 constexpr std::int32_t MAX_GENERATION = 0x7fffffff;
 
-std::uint64_t tag_of(std::int32_t slot, std::int32_t generation) {
-  return static_cast<std::uint64_t>(static_cast<std::uint32_t>(generation)) << 32 | static_cast<std::uint32_t>(slot);
-}
-
 }  // namespace
 
 std::int32_t Engine::adopt(Descriptor descriptor, std::span<const std::uint8_t> head) {
+  const PeerAddress peer = peer_of(descriptor.number());
+  const std::int32_t slot = occupy(std::move(descriptor), peer);
+  if (slot < 0) return slot;
+  Slot& taken = at(slot);
+  taken.is_paused = true;
+  if (!head.empty()) {
+    taken.head = std::make_unique<Outgoing>();
+    taken.head->append(head);
+    taken.is_readable = true;
+  }
+  return slot;
+}
+
+// Finds a slot for a descriptor and watches it. Returns it, or -1 with errno set.
+std::int32_t Engine::occupy(Descriptor descriptor, const PeerAddress& peer) {
   const bool is_new = free_.empty();
   const std::int32_t slot = is_new ? static_cast<std::int32_t>(slots_.size()) : free_.back();
   const std::int32_t generation = is_new ? 0 : at(slot).generation;
@@ -35,12 +48,7 @@ std::int32_t Engine::adopt(Descriptor descriptor, std::span<const std::uint8_t> 
   }
   Slot& taken = at(slot);
   taken.descriptor = std::move(descriptor);
-  taken.is_paused = true;
-  if (!head.empty()) {
-    taken.head = std::make_unique<Outgoing>();
-    taken.head->append(head);
-    taken.is_readable = true;
-  }
+  taken.peer = peer;
   taken.scan[scan_state::SLOT] = slot;
   taken.scan[scan_state::GENERATION] = generation;
   ++socket_count_;
@@ -58,7 +66,8 @@ bool Engine::turn(const EngineMemory& memory, BatchHandler& handler) {
   poll(memory);
   if (!read_listed(memory, handler)) return false;
   if (!deliver(handler)) return false;
-  if (!readable_.empty() || !failed_.empty()) poller_.kick();
+  const bool has_more = std::any_of(listeners_.begin(), listeners_.end(), [](const Listener& l) { return l.is_ready; });
+  if (has_more || !readable_.empty() || !failed_.empty()) poller_.kick();
   return true;
 }
 
@@ -79,14 +88,22 @@ void Engine::poll(const EngineMemory& memory) {
     if (error != 0) add_row(slot, row_kind::ERROR, static_cast<std::uint64_t>(error), memory);
   }
   for (const Ready& ready : poller_.poll()) {
+    if (is_listener(ready.tag)) {
+      Listener* listener = find_listener(static_cast<std::int32_t>(static_cast<std::uint32_t>(ready.tag)));
+      if (listener != nullptr) listener->is_ready = true;
+      continue;
+    }
     const auto slot = static_cast<std::int32_t>(static_cast<std::uint32_t>(ready.tag));
     if (!is_live(slot, static_cast<std::int32_t>(ready.tag >> 32))) continue;
     Slot& found = at(slot);
     found.is_readable |= ready.is_readable;
     found.is_hanging_up |= ready.is_hanging_up;
     if (found.is_readable && !found.is_paused) list(slot);
+    // While somebody decides about it nobody reads it.
+    if (found.is_raw && found.is_paused && ready.is_broken) add_row(slot, row_kind::ERROR, ECONNRESET, memory);
     if (ready.is_writable && found.outgoing != nullptr && found.error == 0) write_waiting(slot, memory);
   }
+  accept_ready(memory);
 }
 
 bool Engine::deliver(BatchHandler& handler) {
@@ -112,7 +129,10 @@ std::size_t Engine::rows_left(const EngineMemory& memory) const {
 }
 
 void Engine::close(std::int32_t slot, std::int32_t generation) {
-  if (!is_live(slot, generation)) return;
+  if (is_live(slot, generation)) vacate(slot);
+}
+
+void Engine::vacate(std::int32_t slot) {
   Slot& found = at(slot);
   const bool was_listed = found.is_listed;
   const std::int32_t next = found.generation == MAX_GENERATION ? 0 : found.generation + 1;
@@ -124,6 +144,7 @@ void Engine::close(std::int32_t slot, std::int32_t generation) {
 }
 
 void Engine::close_all() {
+  listeners_.clear();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const auto slot = static_cast<std::int32_t>(i);
     close(slot, slots_[i].generation);

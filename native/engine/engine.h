@@ -13,6 +13,7 @@
 #include "../generated/layout.h"
 #include "descriptor.h"
 #include "outgoing.h"
+#include "peer.h"
 #include "poller.h"
 
 namespace hotsocket {
@@ -51,6 +52,28 @@ class Engine {
   // its slot, or -1 with errno set; the descriptor is closed then.
   std::int32_t adopt(Descriptor descriptor, std::span<const std::uint8_t> head);
 
+  // Accepts on a listening socket from here on: each socket accepted is a row OPEN. What arrives on it is delivered
+  // unscanned, as rows RAW, until `upgrade`; after each such row it is paused. Returns the listener's number, or -1 with
+  // errno set; the descriptor is closed then.
+  std::int32_t listen(Descriptor descriptor);
+
+  // Tries again after a row REFUSED that said that the kernel lacked something.
+  void accept_again(std::int32_t listener);
+
+  // Closes a listening socket; what was accepted lives on.
+  void stop_listening(std::int32_t listener);
+
+  std::size_t listener_count() const { return listeners_.size(); }
+
+  // From here on the bytes of a raw slot are frames, `head` first: those that its last raw row had behind the upgrade.
+  void upgrade(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> head);
+
+  // Gives a slot's descriptor away, and frees the slot. What was read of it is the caller's to know.
+  Descriptor release(std::int32_t slot, std::int32_t generation);
+
+  // The peer of a socket that was accepted or adopted: its address, all zero where there is none.
+  const PeerAddress& peer(std::int32_t slot) const { return slots_[static_cast<std::size_t>(slot)].peer; }
+
   // The generation of a slot: rows with another one are of an earlier connection.
   std::int32_t generation(std::int32_t slot) const { return slots_[static_cast<std::size_t>(slot)].generation; }
 
@@ -88,9 +111,17 @@ class Engine {
   void close_all();
 
  private:
+  struct Listener {
+    Descriptor descriptor;
+    std::int32_t number = -1;
+    bool is_ready = false;  // there may be more to accept; no edge will tell
+  };
+
   struct Slot {
     Descriptor descriptor;
     std::int32_t generation = 0;
+    PeerAddress peer;
+    bool is_raw = false;          // what arrives is not scanned
     bool is_readable = false;     // an edge was seen and the socket has not been drained since
     bool is_hanging_up = false;   // it must be read until its end shows
     bool is_paused = false;
@@ -106,6 +137,14 @@ class Engine {
   };
 
   Slot& at(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)]; }
+  std::int32_t occupy(Descriptor descriptor, const PeerAddress& peer);
+  Listener* find_listener(std::int32_t number);
+  void accept_ready(const EngineMemory& memory);
+  bool accept_next(Listener& listener, const EngineMemory& memory);
+  void refuse(Listener& listener, int error, const EngineMemory& memory);
+  void shed(const Listener& listener);
+  void vacate(std::int32_t slot);
+  void read_raw(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory);
   void list(std::int32_t slot);
   void relist(std::int32_t slot, std::size_t size);
   void poll(const EngineMemory& memory);
@@ -126,6 +165,9 @@ class Engine {
   void fail(std::int32_t slot, int error);
 
   Poller poller_;
+  std::vector<Listener> listeners_;
+  std::int32_t listeners_made_ = 0;
+  Descriptor reserve_;  // given up when no descriptor is left, to accept and refuse
   std::deque<Slot> slots_;  // a deque: references stay valid when it grows
   std::vector<std::int32_t> free_;
   std::deque<std::int32_t> readable_;

@@ -20,6 +20,10 @@ bool Poller::add(int descriptor, std::uint64_t tag) {
   return epoll_ctl(set_.number(), EPOLL_CTL_ADD, descriptor, &event) == 0;
 }
 
+void Poller::remove(int descriptor) {
+  static_cast<void>(epoll_ctl(set_.number(), EPOLL_CTL_DEL, descriptor, nullptr));
+}
+
 std::span<const Ready> Poller::poll() {
   epoll_event events[MAX_READY];
   const int count = epoll_wait(set_.number(), events, MAX_READY, 0);
@@ -31,9 +35,10 @@ std::span<const Ready> Poller::poll() {
       static_cast<void>(read(kick_.number(), &value, sizeof value));
       continue;
     }
-    const bool is_hanging_up = (flags & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    const bool is_broken = (flags & (EPOLLHUP | EPOLLERR)) != 0;
+    const bool is_hanging_up = is_broken || (flags & EPOLLRDHUP) != 0;
     const bool is_readable = is_hanging_up || (flags & EPOLLIN) != 0;
-    ready_[size++] = {events[i].data.u64, is_readable, is_hanging_up, (flags & EPOLLOUT) != 0};
+    ready_[size++] = {events[i].data.u64, is_readable, is_hanging_up, is_broken, (flags & EPOLLOUT) != 0};
   }
   return {ready_, size};
 }

@@ -14,6 +14,7 @@ struct Ready {
   std::uint64_t tag;
   bool is_readable;    // bytes, an end or an error can be read
   bool is_hanging_up;  // there is an end or an error to be read, maybe behind bytes: no further edge announces it
+  bool is_broken;      // neither side can send any more
   bool is_writable;
 };
 
@@ -33,6 +34,9 @@ class Poller {
   // Watches a descriptor, edge-triggered, for reading and writing at once: no further call is ever needed. Returns
   // false with errno set on failure. A descriptor leaves the set when it is closed.
   bool add(int descriptor, std::uint64_t tag);
+
+  // Watches a descriptor no longer.
+  void remove(int descriptor);
 
   // Takes what is ready, without waiting. Kicks are taken and not reported.
   std::span<const Ready> poll();

@@ -29,6 +29,9 @@ inline constexpr int SEGMENT = 1;
 inline constexpr int END = 2;
 inline constexpr int ERROR = 3;
 inline constexpr int SENT = 4;
+inline constexpr int OPEN = 5;
+inline constexpr int RAW = 6;
+inline constexpr int REFUSED = 7;
 }  // namespace row_kind
 
 namespace scan_state {

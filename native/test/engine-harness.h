@@ -121,7 +121,8 @@ class EngineSubject : public BatchHandler {
     check(row_count * layout::ROW_WORDS <= table_.size(), "rows are within the table");
     for (std::size_t i = 0; i < row_count; ++i) {
       const std::span<const std::int32_t> row = std::span(table_).subspan(i * layout::ROW_WORDS, layout::ROW_WORDS);
-      if (!engine.is_live(row[layout::row::SLOT], row[layout::row::GENERATION])) continue;
+      const bool is_of_slot = (row[layout::row::KIND] & 0xff) != layout::row_kind::REFUSED;
+      if (is_of_slot && !engine.is_live(row[layout::row::SLOT], row[layout::row::GENERATION])) continue;
       events.push_back(event_of(row));
       onevent(Event(events.back()));
     }
@@ -194,7 +195,7 @@ class EngineSubject : public BatchHandler {
     const std::uint64_t value = static_cast<std::uint32_t>(row[layout::row::LENGTH_LOW]) |
                                 static_cast<std::uint64_t>(static_cast<std::uint32_t>(row[layout::row::LENGTH_HIGH])) << 32;
     Event event{row[layout::row::SLOT], row[layout::row::GENERATION], kind & 0xff, kind & ~0xff, value, {}};
-    if (event.kind != layout::row_kind::SEGMENT) return event;
+    if (event.kind != layout::row_kind::SEGMENT && event.kind != layout::row_kind::RAW) return event;
     const auto offset = static_cast<std::size_t>(row[layout::row::OFFSET]);
     const auto size = static_cast<std::size_t>(row[layout::row::BYTE_LENGTH]);
     const bool is_direct = (kind & layout::row_flag::DIRECT) != 0;
@@ -262,20 +263,41 @@ inline std::pair<Descriptor, Peer> unix_pair() {
   return {Descriptor(ends[0]), Peer(Descriptor(ends[1]))};
 }
 
+// A socket that listens on loopback.
+class TcpListener {
+ public:
+  TcpListener() : descriptor_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    address_.sin_family = AF_INET;
+    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address_;
+    check(bind(number(), generic(), size) == 0 && listen(number(), 1024) == 0, "listens");
+    check(getsockname(number(), generic(), &size) == 0, "knows its port");
+  }
+
+  int number() const { return descriptor_.number(); }
+
+  // Gives the socket away; `connect` works as long as somebody has it.
+  Descriptor release() { return std::move(descriptor_); }
+
+  Peer connect() {
+    Descriptor peer(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    check(::connect(peer.number(), generic(), sizeof address_) == 0, "connects");
+    return Peer(std::move(peer));
+  }
+
+ private:
+  sockaddr* generic() { return reinterpret_cast<sockaddr*>(&address_); }
+
+  Descriptor descriptor_;
+  sockaddr_in address_{};
+};
+
 inline std::pair<Descriptor, Peer> tcp_pair() {
-  const Descriptor listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  check(bind(listener.number(), generic, size) == 0 && listen(listener.number(), 1) == 0, "listens");
-  check(getsockname(listener.number(), generic, &size) == 0, "knows its port");
-  Descriptor peer(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  check(connect(peer.number(), generic, size) == 0, "connects");
+  TcpListener listener;
+  Peer peer = listener.connect();
   Descriptor own(accept4(listener.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   check(own.is_open(), "accepts");
-  return {std::move(own), Peer(std::move(peer))};
+  return {std::move(own), std::move(peer)};
 }
 
 struct Adopted {

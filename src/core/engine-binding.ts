@@ -28,6 +28,23 @@ export interface EngineBinding {
    * Returns its slot, or -1 where the kernel refuses.
    */
   engineAdopt(descriptor: number, isOwned: boolean, head: Uint8Array): number
+  /**
+   * Accepts on a duplicate of a listening socket: `RowKind.OPEN` for each socket that is accepted, then `RowKind.RAW` for what
+   * arrives on it, one at a time (`engineResume` asks for the next). Returns the listener's number, or -1 where the kernel refuses.
+   */
+  engineListen(descriptor: number): number
+  /** Tries again after `RowKind.REFUSED`. */
+  engineAcceptAgain(listener: number): void
+  /** Closes a listening socket; what it accepted lives on. */
+  engineStopListening(listener: number): void
+  /** From here on the bytes of an accepted socket are frames, `head` first. It is paused then. */
+  engineUpgrade(slot: number, generation: number, head: Uint8Array): void
+  /** Gives a slot's descriptor away. Returns it, or -1 if the slot is not live. */
+  engineRelease(slot: number, generation: number): number
+  /** Address of a live slot's peer, or null if it has none. */
+  engineRemoteAddress(slot: number, generation: number): string | null
+  /** Port of a live slot's peer; 0 if it has none. */
+  engineRemotePort(slot: number, generation: number): number
   /** What tells a slot's connection from earlier ones. */
   engineGeneration(slot: number): number
   /** Sends the first `recordCount` records. Returns how many entries `stuck` has. */

@@ -36,7 +36,13 @@ export const RowKind = {
   /** The socket failed; `LENGTH_LOW` is the errno. */
   ERROR: 3,
   /** The kernel took bytes that had to wait; `LENGTH_LOW` and `LENGTH_HIGH` say how many still do. */
-  SENT: 4
+  SENT: 4,
+  /** A socket was accepted; `LENGTH_LOW` is its listener's number. */
+  OPEN: 5,
+  /** Bytes that arrived before the upgrade, in `OFFSET` and `BYTE_LENGTH`; the slot is paused. */
+  RAW: 6,
+  /** The listener in `SLOT` cannot accept; `LENGTH_LOW` is the errno. */
+  REFUSED: 7
 } as const
 
 /** Facts about a segment, in `Row.KIND` above the low 8 bits. */

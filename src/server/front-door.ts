@@ -1,7 +1,7 @@
 // Owns what comes to a server's port: accepted streams become connections, go to the HTTP server, or are refused.
 // Must not know handlers other than `onhandshake`, nor what connections do.
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
-import { type AddressInfo, type Server as NetServer, Socket } from 'node:net'
+import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Server as TlsServer } from 'node:tls'
@@ -9,8 +9,10 @@ import { Timeouts } from '../clock.js'
 import { WebSocketError } from '../core/errors.js'
 import type { Endpoint } from '../endpoint.js'
 import type { Logger } from '../log.js'
+import { StreamArrival } from '../transport/arrival.js'
+import type { EngineArrival } from '../transport/engine-arrival.js'
 import { HttpUpgrades } from './http-upgrades.js'
-import { listen } from './listener.js'
+import { type Listener, listen } from './listener.js'
 import { Opening, type OpeningContext } from './opening.js'
 import type { ResolvedOptions } from './options.js'
 import { PendingResponses } from './pending-responses.js'
@@ -32,7 +34,7 @@ export class FrontDoor<T> {
   readonly #securedSockets = new Set<Socket>()
   /** What ends each attachment to an HTTP server of the application. */
   readonly #detachers = new Set<() => void>()
-  #listener: NetServer | null = null
+  #listener: Listener | null = null
   #http: HttpServer | null = null
   #isAccepting = true
 
@@ -59,8 +61,7 @@ export class FrontDoor<T> {
 
   /** The port it listens at; null unless it listens at one. */
   get port(): number | null {
-    const address = this.#listener?.address() ?? null
-    return address === null || typeof address === 'string' ? null : (address satisfies AddressInfo).port
+    return this.#listener?.port ?? null
   }
 
   /** Gets the requests that are no handshakes; made when it is first asked for. */
@@ -74,15 +75,16 @@ export class FrontDoor<T> {
    * meanwhile.
    */
   async listen(options: ResolvedOptions): Promise<void> {
-    const listener = await listen(options, this.#logger, (stream, isSecure) => {
-      this.#open(stream, isSecure)?.read()
+    const listener = await listen(options, this.#logger, {
+      onstream: (stream, isSecure) => this.#open(stream, isSecure)?.read(),
+      onarrival: (arrival) => this.#openArrival(arrival),
+      onsecured: (socket) => this.#keepSecured(socket)
     })
     if (!this.#isAccepting) {
       listener.close()
       throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
     }
     this.#listener = listener
-    if (this.#options.tls !== undefined) listener.on('connection', (socket) => this.#keepSecured(socket))
   }
 
   /**
@@ -118,6 +120,7 @@ export class FrontDoor<T> {
     this.#isAccepting = false
     for (const detach of this.#detachers) detach()
     this.#listener?.close()
+    this.#listener = null
     this.#http?.close()
     for (const opening of [...this.#context.openings]) opening.destroy()
     this.#context.handshakeTimeouts.clear()
@@ -157,9 +160,18 @@ export class FrontDoor<T> {
 
   /** A TLS handshake or a request before this one may have ended only after the server stopped accepting. */
   #open(stream: Duplex, isSecure: boolean, context = this.#context): Opening<T> | null {
-    if (this.#isAccepting) return new Opening(context, stream, isSecure)
+    if (this.#isAccepting)
+      return new Opening(context, isSecure, (opening) => new StreamArrival(stream, opening))
     stream.destroy()
     return null
+  }
+
+  #openArrival(arrival: EngineArrival): void {
+    const opening = new Opening(this.#context, false, (handler) => {
+      arrival.handler = handler
+      return arrival
+    })
+    if (!this.#isAccepting) opening.destroy()
   }
 
   #createHttp(): HttpServer {

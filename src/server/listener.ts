@@ -1,24 +1,49 @@
 // Owns the making of a listening socket, plain or TLS. Must not know what is spoken over it.
 import { once } from 'node:events'
-import { createServer as createNetServer, type ListenOptions, type Server as NetServer } from 'node:net'
+import {
+  createServer as createNetServer,
+  type ListenOptions,
+  type Server as NetServer,
+  type Socket
+} from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createServer as createTlsServer } from 'node:tls'
 import { WebSocketError } from '../core/errors.js'
 import type { Logger } from '../log.js'
+import { threadEngine } from '../thread-engine.js'
+import { HAS_LIBUV } from '../transport/engine.js'
+import type { EngineArrival } from '../transport/engine-arrival.js'
+import type { EngineListener } from '../transport/engine-listener.js'
+import { listeningDescriptor } from '../transport/take-over.js'
 import type { ResolvedOptions } from './options.js'
 import { shareAddress } from './shared-port.js'
 
-/** Gets every stream that is accepted. */
-export type OnStream = (stream: Duplex, isSecure: boolean) => void
+/** Gets what is accepted. */
+export interface ListenHandler {
+  /** A stream, plain or with its TLS handshake done. */
+  onstream(stream: Duplex, isSecure: boolean): void
+  /** A plain socket that the engine has accepted itself. */
+  onarrival(arrival: EngineArrival): void
+  /** A socket whose TLS handshake begins. */
+  onsecured(socket: Socket): void
+}
+
+/** What listens. */
+export interface Listener {
+  /** The port; null if it listens at a path. */
+  readonly port: number | null
+  /** Accepts no more. */
+  close(): void
+}
 
 /** Listens and resolves when it does. Rejects with WebSocketError 'listen-failed', which says where and why. */
 export async function listen(
   options: ResolvedOptions,
   logger: Logger,
-  onstream: OnStream
-): Promise<NetServer> {
+  handler: ListenHandler
+): Promise<Listener> {
   const { host, port, socketPath } = options
-  const server = createListener(options, logger, onstream)
+  const server = createListener(options, logger, handler)
   try {
     server.listen(await addressOf(options))
     await once(server, 'listening')
@@ -30,8 +55,28 @@ export async function listen(
       cause
     })
   }
+  const warn = (reason: string) => logger.warn(`cannot accept: ${reason}`)
   // E.g. no descriptors left for accept: the server goes on when there are some again.
-  return server.on('error', (error) => logger.warn(`cannot accept: ${error.message}`))
+  server.on('error', (error) => warn(error.message))
+  const address = server.address()
+  const boundPort = address === null || typeof address === 'string' ? null : address.port
+  const engineListener =
+    options.tls === undefined ? acceptNatively(server, (arrival) => handler.onarrival(arrival), warn) : null
+  return { port: boundPort, close: () => (engineListener ?? server).close() }
+}
+
+/** Has the engine accept in a server's stead. Returns null where it cannot. */
+function acceptNatively(
+  server: NetServer,
+  onarrival: (arrival: EngineArrival) => void,
+  warn: (reason: string) => void
+): EngineListener | null {
+  const engine = HAS_LIBUV ? threadEngine() : null
+  const descriptor = engine === null ? null : listeningDescriptor(server)
+  if (engine === null || descriptor === null) return null
+  const listener = engine.listen(descriptor, { handleArrival: onarrival, handleShortage: warn })
+  if (listener !== null) server.close()
+  return listener
 }
 
 async function addressOf(options: ResolvedOptions): Promise<ListenOptions> {
@@ -40,16 +85,19 @@ async function addressOf(options: ResolvedOptions): Promise<ListenOptions> {
   return reusePort ? shareAddress({ host, port, backlog }) : { host, port, backlog }
 }
 
-function createListener(options: ResolvedOptions, logger: Logger, onstream: OnStream): NetServer {
+function createListener(options: ResolvedOptions, logger: Logger, handler: ListenHandler): NetServer {
   // Half open, so that a close frame can still go out when the peer has ended its side.
   if (options.tls === undefined) {
-    return createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) => onstream(socket, false))
+    return createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      handler.onstream(socket, false)
+    )
   }
   const { handshakeTimeoutMs, tls } = options
   const handshakeTimeout = handshakeTimeoutMs === 0 ? 2 ** 31 - 1 : handshakeTimeoutMs
   const defaults = { ALPNProtocols: ['http/1.1'], handshakeTimeout }
   return createTlsServer({ ...defaults, ...tls, allowHalfOpen: true, noDelay: true })
-    .on('secureConnection', (socket) => onstream(socket, true))
+    .on('secureConnection', (socket) => handler.onstream(socket, true))
+    .on('connection', (socket) => handler.onsecured(socket))
     .on('tlsClientError', (error, socket) => {
       logger.debug(`TLS handshake: ${error.message}`)
       // After a timeout Node.js leaves that to us.

@@ -21,8 +21,12 @@ import type { Endpoint } from '../endpoint.js'
 import { acceptExtensions, closeExtensions } from '../extensions/negotiation.js'
 import { environment } from '../kernels/index.js'
 import type { Logger } from '../log.js'
+import { type ArrivalHandler, StreamArrival } from '../transport/arrival.js'
+import type { EngineArrival } from '../transport/engine-arrival.js'
 import { type Acceptance, type HandshakeDecision, isRefusal } from './decision.js'
 import type { ResolvedOptions } from './options.js'
+
+const NO_BYTES = new Uint8Array(0)
 
 /** What all openings of one server share. */
 export interface OpeningContext<T> {
@@ -42,26 +46,25 @@ export interface OpeningContext<T> {
 }
 
 /** One opening handshake. */
-export class Opening<T> {
+export class Opening<T> implements ArrivalHandler {
   /** Where it stands; 'refused' waits for the peer to read the answer and go. */
   #state: 'reading' | 'deciding' | 'refused' | 'over' = 'reading'
   readonly #context: OpeningContext<T>
-  readonly #stream: Duplex
-  readonly #parser: HeadParser<RequestLine>
+  #arrival: StreamArrival | EngineArrival
+  #parser: HeadParser<RequestLine> | null = null
   readonly #isSecure: boolean
-  readonly #remoteAddress: string | null
 
-  constructor(context: OpeningContext<T>, stream: Duplex, isSecure: boolean) {
+  /** `arrive` makes the arrival with its handler. */
+  constructor(
+    context: OpeningContext<T>,
+    isSecure: boolean,
+    arrive: (handler: ArrivalHandler) => StreamArrival | EngineArrival
+  ) {
     this.#context = context
-    this.#stream = stream
     this.#isSecure = isSecure
-    this.#remoteAddress = (stream as { remoteAddress?: string }).remoteAddress ?? null
-    const { maxHeadBytes, maxHeaderCount } = context.options
-    this.#parser = new HeadParser(REQUEST_LINE, { maxHeadBytes, maxHeaderCount })
+    this.#arrival = arrive(this)
     context.openings.add(this)
     context.handshakeTimeouts.start(this)
-    stream.on('error', this.#onerror)
-    stream.on('close', this.#onclose)
   }
 
   /** Whether it takes one of the places that `maxConnections` counts. */
@@ -69,10 +72,9 @@ export class Opening<T> {
     return this.#state === 'deciding'
   }
 
-  /** Reads the request from the stream. */
+  /** Reads the request. */
   read(): void {
-    this.#stream.on('data', this.#ondata)
-    this.#stream.on('end', this.#onend)
+    this.#arrival.read()
   }
 
   /** Takes a request that an HTTP server has read, and the bytes that came behind it. */
@@ -93,40 +95,46 @@ export class Opening<T> {
     this.#refuse({ status: this.#state === 'reading' ? 408 : 503 })
   }
 
-  /** Drops the stream. */
+  /** Drops what has arrived. */
   destroy(): void {
-    this.#stream.destroy()
+    this.#arrival.destroy()
   }
 
-  #ondata = (chunk: Buffer): void => {
+  /** @internal */
+  handleBytes(chunk: Uint8Array): void {
+    const { maxHeadBytes, maxHeaderCount } = this.#context.options
+    this.#parser ??= new HeadParser(REQUEST_LINE, { maxHeadBytes, maxHeaderCount })
+    const parser = this.#parser
     try {
-      const parsed = this.#parser.push(chunk)
+      const parsed = parser.push(chunk)
       if (parsed === null) return
-      this.#stream.pause()
-      this.#stopReading()
-      this.#decide(parsed.head, parsed.rest, () => this.#parser.takeBytes())
+      this.#arrival.stop()
+      // The application may decide later; the chunk is valid until then only.
+      const rest = parsed.rest.length === 0 ? NO_BYTES : new Uint8Array(parsed.rest)
+      this.#decide(parsed.head, rest, () => new Uint8Array(parser.takeBytes()))
     } catch (error) {
       if (!(error instanceof WebSocketError)) throw error
       this.#refuseFor(error, error.code === 'malformed-request' ? 400 : 431)
     }
   }
 
-  #onend = (): void => {
-    // Nobody waits for an answer on a stream that ended before its request was whole.
+  /** @internal Nobody waits for an answer on a stream that ended before its request was whole. */
+  handleEnd(): void {
     this.destroy()
   }
 
-  #onerror = (error: Error): void => {
+  /** @internal */
+  handleError(error: Error): void {
     this.#context.logger.debug(`handshake of ${this.#remoteAddress}: ${error.message}`)
   }
 
-  #onclose = (): void => {
+  /** @internal */
+  handleClose(): void {
     this.#end()
   }
 
-  #stopReading(): void {
-    this.#stream.off('data', this.#ondata)
-    this.#stream.off('end', this.#onend)
+  get #remoteAddress(): string | null {
+    return this.#arrival.remoteAddress
   }
 
   /** `takeRequest` gives the bytes of the request for an HTTP server, should it be no handshake. */
@@ -145,8 +153,10 @@ export class Opening<T> {
     if (!this.#context.wantsHttp()) {
       return this.#refuse({ status: 426, body: 'This server speaks WebSocket only.\n' })
     }
+    const bytes = takeRequest()
+    const { stream } = this.#toStream()
     this.#end()
-    this.#context.giveToHttp(this.#stream, takeRequest())
+    this.#context.giveToHttp(stream, bytes)
   }
 
   #checkPolicy(request: HandshakeRequest): { error: WebSocketError | null; status: number } {
@@ -192,7 +202,7 @@ export class Opening<T> {
   #answer(request: HandshakeRequest, rest: Uint8Array, decision: HandshakeDecision<T>): void {
     if (this.#state !== 'deciding') return
     // The client was lost while the application decided.
-    if (this.#stream.destroyed) return
+    if (this.#arrival.isLost) return
     try {
       if (isRefusal(decision)) {
         this.#log('handshake-denied', `status ${decision.status}`)
@@ -225,8 +235,9 @@ export class Opening<T> {
       closeExtensions(negotiated)
       throw error
     }
+    const arrival = this.#arrival
     this.#end()
-    endpoint.adopt(this.#stream, {
+    endpoint.adopt(arrival instanceof StreamArrival ? arrival.stream : arrival, {
       data: acceptance.data as T,
       protocol: chosen,
       extensions: negotiated,
@@ -252,22 +263,23 @@ export class Opening<T> {
   #refuse(refusal: Refusal): void {
     if (this.#state === 'refused' || this.#state === 'over') return
     const response = encodeRefusal(refusal)
-    this.#stopReading()
     this.#state = 'refused'
     this.#context.handshakeTimeouts.stop(this)
     this.#context.closeTimeouts.start(this)
-    // What the peer still sends is read and dropped: closing with unread bytes would reset the connection, and the
-    // answer could be lost on the way.
-    this.#stream.resume()
-    this.#stream.end(response)
+    this.#toStream().finish(response)
+  }
+
+  /** What becomes no connection is a matter for streams. */
+  #toStream(): StreamArrival {
+    const arrival = this.#arrival.toStream()
+    this.#arrival = arrival
+    return arrival
   }
 
   #end(): void {
     if (this.#state === 'over') return
     this.#state = 'over'
-    this.#stopReading()
-    this.#stream.off('error', this.#onerror)
-    this.#stream.off('close', this.#onclose)
+    this.#arrival.leave()
     this.#context.openings.delete(this)
     this.#context.handshakeTimeouts.stop(this)
     this.#context.closeTimeouts.stop(this)

@@ -9,12 +9,6 @@ import type { RowHandler, SendQueue, Transport } from './transport.js'
 /** Longer pieces are handed to the kernel by themselves, without a copy. */
 export const LONG_BYTES = 128 * 1024
 
-/** The peer of a socket, as known before the engine took it over. */
-export interface Peer {
-  readonly address: string | null
-  readonly port: number | null
-}
-
 /** Messages of one turn that the kernel has not taken whole: counted until so many bytes of the connection are sent. */
 interface Flight {
   readonly end: number
@@ -28,7 +22,8 @@ export class EngineTransport implements Transport, SendQueue {
   readonly #loop: EngineLoop
   readonly #binding: EngineBinding
   readonly #slot: number
-  readonly #peer: Peer
+  /** The peer's address, and its port or 0: when the socket is closed. */
+  #closedPeer: readonly [string | null, number] | null = null
   /** Whether the loop will visit it at the end of this turn. */
   isScheduled = false
   /** Memory that the engine receives into, or null. */
@@ -55,14 +50,12 @@ export class EngineTransport implements Transport, SendQueue {
     binding: EngineBinding,
     slot: number,
     generation: number,
-    peer: Peer,
     handler: RowHandler
   ) {
     this.#loop = loop
     this.#binding = binding
     this.#slot = slot
     this.generation = generation
-    this.#peer = peer
     this.handler = handler
     this.buffer = loop.sendArena
   }
@@ -72,11 +65,22 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   get remoteAddress(): string | null {
-    return this.#peer.address
+    return this.#peer[0]
   }
 
   get remotePort(): number | null {
-    return this.#peer.port
+    return this.#peer[1] || null
+  }
+
+  /** Asked for when somebody wants it: most never do, and it would take memory of every connection. */
+  get #peer(): readonly [string | null, number] {
+    const binding = this.#binding
+    return (
+      this.#closedPeer ?? [
+        binding.engineRemoteAddress(this.#slot, this.generation),
+        binding.engineRemotePort(this.#slot, this.generation)
+      ]
+    )
   }
 
   get pendingBytes(): number {
@@ -244,6 +248,7 @@ export class EngineTransport implements Transport, SendQueue {
 
   #close(cause: WebSocketError | null): void {
     if ((this.#end & End.CLOSED) !== 0) return
+    this.#closedPeer = this.#peer
     this.#end |= End.CLOSED
     this.#binding.engineClose(this.#slot, this.generation)
     this.#loop.forget(this.#slot)
@@ -254,6 +259,7 @@ export class EngineTransport implements Transport, SendQueue {
 /** Steps of a socket's end. */
 const End = { LOCAL: 1, SHUT: 2, REMOTE: 4, CLOSED: 8 } as const
 
-function errnoName(errno: number): string {
+/** The name of an errno, as 'ECONNRESET'. */
+export function errnoName(errno: number): string {
   return getSystemErrorName(-errno)
 }

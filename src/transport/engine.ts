@@ -2,7 +2,9 @@
 // call back sends what all connections answered. Must not know the protocol. The other half is native/engine.
 import { type EngineBinding, RECORD_WORDS, STUCK_WORDS } from '../core/engine-binding.js'
 import { ROW_WORDS, Row, RowFlag, RowKind } from '../core/layout.js'
-import { EngineTransport, LONG_BYTES, type Peer } from './engine-transport.js'
+import { EngineArrival } from './engine-arrival.js'
+import { EngineListener, type ListenerHandler } from './engine-listener.js'
+import { EngineTransport, errnoName, LONG_BYTES } from './engine-transport.js'
 import type { RowHandler } from './transport.js'
 import { atEndOfTurn } from './turn.js'
 
@@ -21,7 +23,7 @@ const SEND_ARENA_BYTES = 1024 * 1024
 const MAX_RECORDS = 16 * 1024
 
 /** Bun has libuv's names, and ends the process when one is called; on Deno its polls never fire. */
-const HAS_LIBUV = process.versions.bun === undefined && process.versions.deno === undefined
+export const HAS_LIBUV = process.versions.bun === undefined && process.versions.deno === undefined
 
 /** All sockets of one thread. */
 export class EngineLoop {
@@ -30,6 +32,9 @@ export class EngineLoop {
   readonly #records = new Int32Array(MAX_RECORDS * RECORD_WORDS)
   readonly #stuck = new Int32Array(MAX_RECORDS * STUCK_WORDS)
   readonly #transports: (EngineTransport | null)[] = []
+  /** What was accepted and has not opened, by slot. */
+  readonly #arrivals = new Map<number, EngineArrival>()
+  readonly #listeners = new Map<number, EngineListener>()
   /** Its own buffer, not Node.js' pool. */
   readonly #arena = new Uint8Array(Buffer.allocUnsafeSlow(ARENA_BYTES).buffer)
   #recordCount = 0
@@ -73,12 +78,25 @@ export class EngineLoop {
     return slot < 0 ? null : slot
   }
 
-  /** Makes the transport of a slot that was taken. */
-  open(slot: number, peer: Peer, handler: RowHandler): EngineTransport {
-    const generation = this.#binding.engineGeneration(slot)
-    const transport = new EngineTransport(this, this.#binding, slot, generation, peer, handler)
+  /** What tells the connection of a slot that was taken from earlier ones. */
+  generation(slot: number): number {
+    return this.#binding.engineGeneration(slot)
+  }
+
+  /** Makes the transport of a slot that was taken, or accepted. */
+  open(slot: number, generation: number, handler: RowHandler): EngineTransport {
+    const transport = new EngineTransport(this, this.#binding, slot, generation, handler)
     this.#transports[slot] = transport
     return transport
+  }
+
+  /** Accepts on a duplicate of a listening socket. Returns null where the kernel refuses. */
+  listen(descriptor: number, handler: ListenerHandler): EngineListener | null {
+    const number = this.#binding.engineListen(descriptor)
+    if (number < 0) return null
+    const listener = new EngineListener(this.#binding, number, handler, () => this.#listeners.delete(number))
+    this.#listeners.set(number, listener)
+    return listener
   }
 
   /** Makes room in the send arena, flushing what is in it if need be. Returns the offset. */
@@ -141,6 +159,11 @@ export class EngineLoop {
     }
   }
 
+  /** Forgets an arrival that has opened, or is gone. */
+  forgetArrival(slot: number): void {
+    this.#arrivals.delete(slot)
+  }
+
   /** Forgets a slot whose socket is closed. */
   forget(slot: number): void {
     this.#transports[slot] = null
@@ -178,10 +201,39 @@ export class EngineLoop {
       if (transport != null && transport.generation === generation) {
         if (kind === RowKind.SEGMENT) this.#handOver(transport, row, end)
         else transport.handleEvent(kind, join(table[at + Row.LENGTH_LOW]!, table[at + Row.LENGTH_HIGH]!))
+      } else if (kind !== RowKind.SEGMENT) {
+        this.#handleArrival(at)
       }
       row = end
     }
     if (this.#arriving.length > 0) this.#lendRooms()
+  }
+
+  /** A row about what has not opened yet. */
+  #handleArrival(at: number): void {
+    const table = this.#table
+    const slot = table[at + Row.SLOT]!
+    const generation = table[at + Row.GENERATION]!
+    const kind = table[at + Row.KIND]! & 0xff
+    const value = table[at + Row.LENGTH_LOW]!
+    if (kind === RowKind.REFUSED) return this.#listeners.get(slot)?.refuse(value)
+    if (kind === RowKind.OPEN) return this.#accept(slot, generation, value)
+    const arrival = this.#arrivals.get(slot)
+    // An earlier row's handler may have dropped it.
+    if (arrival === undefined || arrival.generation !== generation) return
+    if (kind === RowKind.RAW) {
+      const offset = table[at + Row.OFFSET]!
+      arrival.receive(this.#arena.subarray(offset, offset + table[at + Row.BYTE_LENGTH]!))
+    } else if (kind === RowKind.END) arrival.lose(null)
+    else if (kind === RowKind.ERROR) arrival.lose(new Error(errnoName(value)))
+  }
+
+  #accept(slot: number, generation: number, number: number): void {
+    const listener = this.#listeners.get(number)
+    if (listener === undefined) return this.#binding.engineClose(slot, generation)
+    const arrival = new EngineArrival(this, this.#binding, slot, generation)
+    this.#arrivals.set(slot, arrival)
+    listener.accept(arrival)
   }
 
   /** Hands over a run of segments. */

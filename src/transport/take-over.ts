@@ -1,6 +1,7 @@
-// Owns the one place that reaches into a socket of Node.js for its descriptor. Must not know the engine.
+// Owns the one place that reaches into sockets and servers of Node.js for their descriptors. Must not know the engine.
 // Node.js has no public way to give a descriptor away; where what is used here is missing, the stream serves.
-import { Socket } from 'node:net'
+import cluster from 'node:cluster'
+import { type Server, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** A socket that can be taken over. */
@@ -42,4 +43,16 @@ export function takeOver(stream: Duplex): Takeable | null {
   for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null)
     head.push(chunk)
   return { descriptor, isOwned, head }
+}
+
+/**
+ * The descriptor of a server that listens; duplicate it and then close the server. Returns null where there is none to be
+ * had: at a path, which Node.js removes when it closes, in a worker of node:cluster, which shares its descriptors.
+ */
+export function listeningDescriptor(server: Server): number | null {
+  const address = server.address()
+  if (address === null || typeof address === 'string' || cluster.isWorker) return null
+  const handle = (server as unknown as { _handle?: Handle | null })._handle
+  const descriptor = handle?.fd ?? -1
+  return descriptor < 0 ? null : descriptor
 }
