@@ -49,6 +49,7 @@
             'native/binding/engine-host.cc',
             'native/binding/no-unwinder.cc',
             'native/binding/port-binding.cc',
+            'native/binding/row-texts.cc',
             'native/binding/uv-watch.cc',
             'native/binding/wake-thread.cc',
             'native/engine/engine-accept.cc',

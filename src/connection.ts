@@ -234,9 +234,9 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   }
 
   /** @internal */
-  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
+  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array, texts: readonly string[]): void {
     this.#life = 'alive'
-    this.#protocol.receiveRows(table, from, to, chunk)
+    this.#protocol.receiveRows(table, from, to, chunk, texts)
     this.#flush()
   }
 
@@ -249,8 +249,12 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   handleEnd(): void {
     this.#hasEnded = true
     if (this.#protocol.isHolding) return
-    const detail = 'the peer ended the transport without a close frame'
-    this.#protocol.fail(new WebSocketError('connection-lost', { detail }), 'remote')
+    const { state } = this.#protocol
+    // After a closing handshake that is how it should be: no error is made for nothing.
+    if (state !== 'finished' && state !== 'failed') {
+      const detail = 'the peer ended the transport without a close frame'
+      this.#protocol.fail(new WebSocketError('connection-lost', { detail }), 'remote')
+    }
     // A client whose closing handshake is over has waited for this (RFC 6455 §7.1.1).
     this.#transport.end()
   }

@@ -44,19 +44,32 @@ void EngineHost::on_ready() {
   napi_close_handle_scope(env_, scope);
 }
 
-// Calls JavaScript, which may have ended the environment by the time it returns.
+// Calls JavaScript, in parts if there are many texts; it may have ended the environment by the time it returns.
 bool EngineHost::deliver(std::size_t row_count) {
-  napi_handle_scope scope = nullptr;
-  if (is_dead_ || napi_open_handle_scope(env_, &scope) != napi_ok) return false;
+  for (std::size_t begin = 0; begin < row_count; begin = texts_.end) {
+    napi_handle_scope scope = nullptr;
+    if (is_dead_ || napi_open_handle_scope(env_, &scope) != napi_ok) return false;
+    const bool goes_on = deliver_part(begin, row_count);
+    napi_close_handle_scope(env_, scope);
+    if (!goes_on || is_dead_) return false;
+  }
+  return true;
+}
+
+bool EngineHost::deliver_part(std::size_t begin, std::size_t row_count) {
   // Nobody needs the result, but Deno writes to its address unasked.
-  napi_value receiver = nullptr, onbatch = nullptr, count = nullptr, result = nullptr;
-  const bool is_called = napi_get_global(env_, &receiver) == napi_ok &&
+  napi_value receiver = nullptr, onbatch = nullptr, result = nullptr;
+  const auto number = [&](std::size_t value, napi_value& made) {
+    return napi_create_uint32(env_, static_cast<std::uint32_t>(value), &made) == napi_ok;
+  };
+  const bool is_called = texts_.make(env_, memory_.table.first(row_count * layout::ROW_WORDS), begin, memory_.arena) &&
+                         napi_get_global(env_, &receiver) == napi_ok &&
                          napi_get_reference_value(env_, onbatch_, &onbatch) == napi_ok &&
-                         napi_create_uint32(env_, static_cast<std::uint32_t>(row_count), &count) == napi_ok &&
-                         napi_make_callback(env_, context_, receiver, onbatch, 1, &count, &result) == napi_ok;
-  const bool goes_on = is_called || report_exception();
-  napi_close_handle_scope(env_, scope);
-  return goes_on && !is_dead_;
+                         number(begin, texts_.arguments[0]) && number(texts_.end, texts_.arguments[1]) &&
+                         number(row_count, texts_.arguments[2]) &&
+                         napi_make_callback(env_, context_, receiver, onbatch, texts_.argument_count, texts_.arguments,
+                                            &result) == napi_ok;
+  return is_called || report_exception();
 }
 
 // Hands what a process.nextTick of the batch threw to 'uncaughtException': left pending, it would make every later call

@@ -12,6 +12,7 @@
 #include "../engine/engine.h"
 #include "../kernels/malloc-allocated.h"
 #include "loop-watch.h"
+#include "row-texts.h"
 
 namespace hotsocket {
 
@@ -49,12 +50,14 @@ class EngineHost : public BatchHandler, public Watched, public MallocAllocated {
 
   void on_ready() override;
   void on_released() override;
+  bool deliver_part(std::size_t begin, std::size_t row_count);
   bool report_exception();
 
   napi_env env_;
   std::unique_ptr<LoopWatch> watch_;
   HostMemory memory_;
   Engine engine_;
+  RowTexts texts_;
   napi_ref onbatch_ = nullptr;
   napi_ref kept_ = nullptr;
   napi_async_context context_ = nullptr;

@@ -5,6 +5,7 @@ namespace hotsocket::layout {
 
 inline constexpr int ROW_WORDS = 8;
 inline constexpr int SCAN_STATE_WORDS = 14;
+inline constexpr int TEXT_SHIFT = 16;
 
 namespace row {
 inline constexpr int SLOT = 0;

@@ -9,12 +9,13 @@ export const STUCK_WORDS = 3
 /** The functions of the addon behind `EngineLoop`. A wrong argument throws TypeError. */
 export interface EngineBinding {
   /**
-   * Enters this thread's event loop. `onbatch` gets the count of rows in `table`, whose offsets point into the arena. It
+   * Enters this thread's event loop. `onbatch` gets the rows from `from` to `to` (exclusive) of the `total` in `table`, whose
+   * offsets point into the arena, and the texts of these rows (see `TEXT_SHIFT`): a batch with many texts comes in several calls. It
    * must not throw. The arrays are the engine's from here on. `hasLibuv`: the event loop is libuv's; if not, a thread wakes
    * it. Returns whether the runtime has what the engine needs.
    */
   engineOpen(
-    onbatch: (rowCount: number) => void,
+    onbatch: (from: number, to: number, total: number, ...texts: string[]) => void,
     table: Int32Array,
     arena: Uint8Array,
     sendArena: Uint8Array,

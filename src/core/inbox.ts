@@ -2,7 +2,7 @@
 // Must not judge anything that arrives.
 import { WebSocketError } from './errors.js'
 import type { Kernels } from './kernels.js'
-import { ROW_WORDS, Row, SCAN_STATE_WORDS, ScanState } from './layout.js'
+import { ROW_WORDS, Row, SCAN_STATE_WORDS, ScanState, TEXT_SHIFT } from './layout.js'
 import type { Receiver } from './receiver.js'
 
 /** Rows of a table: enough for a 64 KiB chunk of 64-byte frames. */
@@ -49,13 +49,19 @@ export class Inbox {
   /**
    * Takes rows that were scanned elsewhere. Table and chunk stay the caller's: what must wait is copied.
    */
-  receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
+  receiveRows(
+    table: Int32Array,
+    from: number,
+    to: number,
+    chunk: Uint8Array,
+    texts: readonly string[]
+  ): void {
     if (this.#held !== null || this.#receiver.isPaused || this.#isBusy) {
       return this.#holdRows(table, from, to, chunk)
     }
     this.#isBusy = true
     try {
-      const next = this.#receiver.receive(table, from, to, chunk)
+      const next = this.#receiver.receive(table, from, to, chunk, texts)
       if (next < to) this.#holdRows(table, next, to, chunk)
     } catch (error) {
       this.#receiver.isDone = true
@@ -131,7 +137,11 @@ export class Inbox {
     const start = rows[Row.OFFSET]!
     const last = rows.length - ROW_WORDS
     const bytes = chunk.slice(start, rows[last + Row.OFFSET]! + rows[last + Row.BYTE_LENGTH]!)
-    for (let at = Row.OFFSET; at < rows.length; at += ROW_WORDS) rows[at]! -= start
+    for (let at = 0; at < rows.length; at += ROW_WORDS) {
+      rows[at + Row.OFFSET]! -= start
+      // Texts are held as bytes, too.
+      rows[at + Row.KIND]! &= (1 << TEXT_SHIFT) - 1
+    }
     this.#hold(rows, bytes, bytes.length)
   }
 

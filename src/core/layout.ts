@@ -13,7 +13,7 @@ export const Row = {
   SLOT: 0,
   /** The generation of that slot, so that rows of a closed slot can be told apart; copied from the state. */
   GENERATION: 1,
-  /** A `RowKind` in the low 8 bits, `RowFlag`s above them. */
+  /** A `RowKind` in the low 8 bits, `RowFlag`s in the next 8, a text's number above those (see `TEXT_SHIFT`). */
   KIND: 2,
   /** Both raw header bytes of the frame: the first in bits 0-7, the second in bits 8-15. */
   HEADER: 3,
@@ -56,6 +56,12 @@ export const RowFlag = {
   /** The piece stands in the memory that the connection gave for it (`Protocol.receiveRows`), not in the arena. */
   DIRECT: 0x800
 } as const
+
+/**
+ * How far a text's number stands to the left in `Row.KIND`: the row is a whole message of ASCII text, which whoever delivers
+ * the row has made a string of already, the so-manieth of its call, counted from 1. 0: it has not.
+ */
+export const TEXT_SHIFT = 16
 
 /** Words (32-bit) in the state that a scanner keeps for one connection. All zero is the state of a new one. */
 export const SCAN_STATE_WORDS = 14

@@ -102,10 +102,17 @@ export class Protocol implements ReceiverHandler {
 
   /**
    * Takes rows that a transport has scanned itself, from `from` to `to` (exclusive); their offsets point into `chunk`,
-   * whose buffer must be more than four times as long as any piece: then all that is kept is copied.
+   * whose buffer must be more than four times as long as any piece: then all that is kept is copied. `texts`: the strings
+   * that rows name by `TEXT_SHIFT`.
    */
-  receiveRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
-    if (!this.#receiver.isDone) this.#inbox.receiveRows(table, from, to, chunk)
+  receiveRows(
+    table: Int32Array,
+    from: number,
+    to: number,
+    chunk: Uint8Array,
+    texts: readonly string[] = []
+  ): void {
+    if (!this.#receiver.isDone) this.#inbox.receiveRows(table, from, to, chunk, texts)
   }
 
   /**

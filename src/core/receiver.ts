@@ -5,7 +5,7 @@ import type { Environment } from './environment.js'
 import { type ErrorCode, type ViolationCode, WebSocketError } from './errors.js'
 import { type ExtensionData, type NegotiatedExtension, toExtensionError } from './extension.js'
 import { HeaderBit, MAX_CONTROL_BYTES, Opcode } from './header.js'
-import { ROW_WORDS, Row, RowFlag } from './layout.js'
+import { ROW_WORDS, Row, RowFlag, TEXT_SHIFT } from './layout.js'
 import type { Limits } from './limits.js'
 import { BinaryMessage, ExtensionMessage, type Message, TextMessage } from './message.js'
 
@@ -35,6 +35,7 @@ const EAGER_TEXT_BYTES = 1024
 const WHOLE = RowFlag.FIRST | RowFlag.LAST
 const FINAL_TEXT = HeaderBit.FIN | Opcode.TEXT
 const FINAL_BINARY = HeaderBit.FIN | Opcode.BINARY
+const NO_TEXTS: readonly string[] = []
 const NO_EXTENSIONS: readonly NegotiatedExtension[] = []
 
 /** Turns rows into messages and control frames of one connection. */
@@ -76,9 +77,15 @@ export class Receiver {
   /**
    * Takes the rows `from` to `to` (exclusive) of `table`, whose offsets point into `chunk`. Returns the row to go on
    * with: `to`, or an earlier one if a handler paused the receiver. Throws WebSocketError 'payload-transferred' if a handler
-   * has detached the memory behind `chunk`.
+   * has detached the memory behind `chunk`. `texts`: see `TEXT_SHIFT`.
    */
-  receive(table: Int32Array, from: number, to: number, chunk: Uint8Array): number {
+  receive(
+    table: Int32Array,
+    from: number,
+    to: number,
+    chunk: Uint8Array,
+    texts: readonly string[] = NO_TEXTS
+  ): number {
     for (let row = from; row < to; row++) {
       if (this.isDone) return to
       if (this.isPaused) return row
@@ -95,7 +102,12 @@ export class Receiver {
           return to
         }
       }
-      this.#receivePiece(header & 0xff, kind, chunk, start, end)
+      if (kind >>> TEXT_SHIFT !== 0 && this.#extensions.length === 0) {
+        this.#messageOpcode = -1
+        this.#handler.receiveMessage(new TextMessage(texts[(kind >>> TEXT_SHIFT) - 1]!))
+      } else {
+        this.#receivePiece(header & 0xff, kind, chunk, start, end)
+      }
     }
     return to
   }

@@ -185,28 +185,28 @@ export class EngineLoop {
     }
   }
 
-  /** One batch. Handlers catch what applications throw; an exception here would end the engine. */
-  #onbatch = (rowCount: number): void => {
+  /** A batch, or a part of it. Handlers catch what applications throw; an exception here would end the engine. */
+  #onbatch = (from: number, to: number, total: number, ...texts: string[]): void => {
     const table = this.#table
-    this.batchCount++
-    for (let row = 0; row < rowCount; ) {
+    if (from === 0) this.batchCount++
+    for (let row = from; row < to; ) {
       const at = row * ROW_WORDS
       const slot = table[at + Row.SLOT]!
       const generation = table[at + Row.GENERATION]!
       const kind = table[at + Row.KIND]! & 0xff
       let end = row + 1
-      if (kind === RowKind.SEGMENT) end = this.#endOfRun(row, rowCount, slot, generation)
+      if (kind === RowKind.SEGMENT) end = this.#endOfRun(row, to, slot, generation)
       const transport = this.#transports[slot]
       // An earlier row's handler may have closed it.
       if (transport != null && transport.generation === generation) {
-        if (kind === RowKind.SEGMENT) this.#handOver(transport, row, end)
+        if (kind === RowKind.SEGMENT) this.#handOver(transport, row, end, texts)
         else transport.handleEvent(kind, join(table[at + Row.LENGTH_LOW]!, table[at + Row.LENGTH_HIGH]!))
       } else if (kind !== RowKind.SEGMENT) {
         this.#handleArrival(at)
       }
       row = end
     }
-    if (this.#arriving.length > 0) this.#lendRooms()
+    if (to === total && this.#arriving.length > 0) this.#lendRooms()
   }
 
   /** A row about what has not opened yet. */
@@ -237,13 +237,13 @@ export class EngineLoop {
   }
 
   /** Hands over a run of segments. */
-  #handOver(transport: EngineTransport, from: number, to: number): void {
+  #handOver(transport: EngineTransport, from: number, to: number, texts: readonly string[]): void {
     const table = this.#table
     const last = (to - 1) * ROW_WORDS
     const kind = table[last + Row.KIND]!
     const isOver = (kind & RowFlag.LAST) !== 0
     if ((kind & RowFlag.DIRECT) === 0) {
-      transport.handler.handleRows(table, from, to, this.#arena)
+      transport.handler.handleRows(table, from, to, this.#arena, texts)
       const isLong = table[last + Row.LENGTH_HIGH] !== 0 || table[last + Row.LENGTH_LOW]! >>> 0 > LONG_BYTES
       if (isLong && !isOver) this.#arriving.push(transport)
       return
@@ -252,7 +252,7 @@ export class EngineLoop {
     // The engine lets go of the memory at the same point.
     if (isOver || table[last + Row.OFFSET]! + table[last + Row.BYTE_LENGTH]! === target.length)
       transport.target = null
-    transport.handler.handleRows(table, from, to, target)
+    transport.handler.handleRows(table, from, to, target, texts)
   }
 
   /** After a batch: lends the engine memory for the rest of long frames, of which it has no more bytes by now. */

@@ -34,9 +34,9 @@ export interface TransportHandler {
 export interface RowHandler extends TransportHandler {
   /**
    * Rows of the segment table arrived, from `from` to `to` (exclusive), whose offsets point into `chunk`. Table and chunk
-   * are the transport's and change after the call: nothing may keep a view of them.
+   * are the transport's and change after the call: nothing may keep a view of them. `texts`: the strings that rows name.
    */
-  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void
+  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array, texts: readonly string[]): void
   /** Memory into which the rest of the frame at hand may be received, or null; rows of that have it as their `chunk`. */
   readonly room: Uint8Array | null
 }
