@@ -4,6 +4,8 @@
 #include "../test/reference.h"
 #include "input.h"
 
+#include <deque>
+
 namespace hotsocket {
 namespace {
 
@@ -54,6 +56,11 @@ class Subject {
     generation_ = engine.engine.generation(slot_);
   }
 
+  // One that the engine has accepted: its first `raw_left` bytes are no frames.
+  Subject(EngineSubject& engine, const Event& opened, Peer peer, std::size_t raw_left)
+      : engine_(engine), peer_(std::move(peer)), slot_(opened.slot), generation_(opened.generation), raw_left_(raw_left),
+        is_raw_(true) {}
+
   std::int32_t slot() const { return slot_; }
   std::int32_t generation() const { return generation_; }
   bool is_live() const { return engine_.engine.is_live(slot_, generation_); }
@@ -88,7 +95,7 @@ class Subject {
       read();
       if (engine_.run() == 0 && read_.size() == before) break;
     }
-    require(frames_ == frames_of(written_));
+    require(frames_ == frames_of(Bytes(written_.begin() + static_cast<std::ptrdiff_t>(raw_read_), written_.end())));
     require(read_ == sent_);
     require(end_count_ == (has_ended_ ? 1 : 0));
   }
@@ -96,11 +103,26 @@ class Subject {
   void take(const Event& event) {
     require(end_count_ == 0 || event.kind == row_kind::SENT);
     if (event.kind == row_kind::SEGMENT) add_piece(frames_, event.flags, event.value, event.bytes);
+    if (event.kind == row_kind::RAW) take_raw(event.bytes);
     if (event.kind == row_kind::END) ++end_count_;
     require(event.kind != row_kind::ERROR);
   }
 
  private:
+  // Bytes before the upgrade; what stands behind them in the same row goes back.
+  void take_raw(const Bytes& bytes) {
+    require(is_raw_ && !bytes.empty());
+    const std::size_t used = std::min(bytes.size(), raw_left_);
+    require(std::ranges::equal(std::span(bytes), std::span(written_).subspan(raw_read_, bytes.size())));
+    raw_read_ += used;
+    raw_left_ -= used;
+    if (raw_left_ == 0) {
+      is_raw_ = false;
+      engine_.engine.upgrade(slot_, generation_, std::span(bytes).subspan(used));
+    }
+    engine_.resume(slot_);
+  }
+
   EngineSubject& engine_;
   Peer peer_;
   std::int32_t slot_ = -1;
@@ -109,6 +131,8 @@ class Subject {
   std::vector<Frame> frames_;
   bool has_ended_ = false;
   int end_count_ = 0;
+  std::size_t raw_left_ = 0, raw_read_ = 0;
+  bool is_raw_ = false;
 };
 
 class Run {
@@ -116,12 +140,18 @@ class Run {
   explicit Run(FuzzInput input) : input_(std::move(input)) {
     engine_.onevent = [this](const Event& event) { take(event); };
     engine_.onbatch = [this] { lend(); };
+    require(engine_.engine.listen(listener_.release()) >= 0);
     for (int i = 0; i < 2; ++i) adopt();
   }
 
   void all() {
     while (!input_.is_empty()) step();
-    engine_.onevent = [this](const Event& event) { find(event).take(event); };
+    engine_.onevent = [this](const Event& event) {
+      if (event.kind == row_kind::OPEN) arrive(event);
+      else find(event).take(event);
+    };
+    engine_.run();
+    require(waiting_.empty());
     for (const auto& subject : subjects_) subject->finish();
   }
 
@@ -135,7 +165,8 @@ class Run {
       case 4: return subject.write(repeat(masked_frame(input_.bytes(input_.byte() % 8)), 4000));
       case 5: return subject.write(masked_frame(pattern(input_.byte() * 700u)));
       case 6: case 7: engine_.turn(); return;
-      case 8: return engine_.engine.pause(subject.slot(), subject.generation());
+      case 8: if ((operation & 0x80) != 0) return connect();
+        return engine_.engine.pause(subject.slot(), subject.generation());
       case 9: return engine_.engine.resume(subject.slot(), subject.generation());
       case 10: return subject.send(input_.bytes(input_.byte()), false);
       case 11: return subject.send(pattern(input_.byte() * 700u), (operation & 0x80) != 0);
@@ -147,6 +178,18 @@ class Run {
   }
 
   void adopt() { subjects_.push_back(std::make_unique<Subject>(engine_, input_.bytes(input_.byte() % 64))); }
+
+  void connect() {
+    if (subjects_.size() + waiting_.size() < 8) waiting_.push_back(listener_.connect());
+  }
+
+  // Those who connect one after the other are accepted in that order.
+  void arrive(const Event& opened) {
+    require(!waiting_.empty());
+    const std::size_t raw_bytes = 1 + input_.byte() % 64;
+    subjects_.push_back(std::make_unique<Subject>(engine_, opened, std::move(waiting_.front()), raw_bytes));
+    waiting_.pop_front();
+  }
 
   void close(Subject& subject) {
     engine_.engine.close(subject.slot(), subject.generation());
@@ -162,6 +205,7 @@ class Run {
 
   // What the handler does with an event comes from the input, too.
   void take(const Event& event) {
+    if (event.kind == row_kind::OPEN) return arrive(event);
     Subject& subject = find(event);
     subject.take(event);
     if (engine_.events.size() % 7 != 0) return;
@@ -191,6 +235,8 @@ class Run {
 
   FuzzInput input_;
   EngineSubject engine_;
+  Listener listener_{AF_UNIX};
+  std::deque<Peer> waiting_;
   std::vector<std::unique_ptr<Subject>> subjects_;
 };
 

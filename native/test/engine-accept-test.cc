@@ -14,7 +14,7 @@ std::vector<int> accept_errors;
 // A listener of the engine's, and who connects to it.
 struct Door {
   EngineSubject subject;
-  TcpListener listener;
+  Listener listener{AF_INET};
   std::int32_t number;
 
   Door() : number(subject.engine.listen(Descriptor(dup(listener.number())))) { check(number >= 0, "it listens"); }

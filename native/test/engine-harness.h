@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -263,15 +264,19 @@ inline std::pair<Descriptor, Peer> unix_pair() {
   return {Descriptor(ends[0]), Peer(Descriptor(ends[1]))};
 }
 
-// A socket that listens on loopback.
-class TcpListener {
+// A socket that listens: TCP on loopback, or a unix socket with a name that the kernel makes up.
+class Listener {
  public:
-  TcpListener() : descriptor_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
-    address_.sin_family = AF_INET;
-    address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address_;
-    check(bind(number(), generic(), size) == 0 && listen(number(), 1024) == 0, "listens");
-    check(getsockname(number(), generic(), &size) == 0, "knows its port");
+  explicit Listener(int family) : descriptor_(socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+    sockaddr_in loopback{};
+    loopback.sin_family = AF_INET;
+    loopback.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_un unnamed{};
+    unnamed.sun_family = AF_UNIX;
+    const int result = family == AF_INET ? bind(number(), reinterpret_cast<sockaddr*>(&loopback), sizeof loopback)
+                                         : bind(number(), reinterpret_cast<sockaddr*>(&unnamed), sizeof(sa_family_t));
+    check(result == 0 && listen(number(), 1024) == 0, "listens");
+    check(getsockname(number(), address(), &size_) == 0, "knows its name");
   }
 
   int number() const { return descriptor_.number(); }
@@ -280,20 +285,21 @@ class TcpListener {
   Descriptor release() { return std::move(descriptor_); }
 
   Peer connect() {
-    Descriptor peer(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    check(::connect(peer.number(), generic(), sizeof address_) == 0, "connects");
+    Descriptor peer(socket(name_.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    check(::connect(peer.number(), address(), size_) == 0, "connects");
     return Peer(std::move(peer));
   }
 
  private:
-  sockaddr* generic() { return reinterpret_cast<sockaddr*>(&address_); }
+  sockaddr* address() { return reinterpret_cast<sockaddr*>(&name_); }
 
   Descriptor descriptor_;
-  sockaddr_in address_{};
+  sockaddr_storage name_{};
+  socklen_t size_ = sizeof name_;
 };
 
 inline std::pair<Descriptor, Peer> tcp_pair() {
-  TcpListener listener;
+  Listener listener(AF_INET);
   Peer peer = listener.connect();
   Descriptor own(accept4(listener.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   check(own.is_open(), "accepts");
