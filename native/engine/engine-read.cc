@@ -17,8 +17,11 @@ namespace scan_state = layout::scan_state;
 
 // Most bytes of one read: the next socket's turn comes soon.
 constexpr std::size_t MAX_READ_BYTES = 64 * 1024;
-// Bytes read from one socket before the next one's turn: a long message is through sooner, and stays in the cache.
+// Bytes read in a row from a socket that has memory of its own for them: a long message is through sooner, and stays in
+// the cache.
 constexpr std::size_t MAX_RUN_BYTES = 512 * 1024;
+// With so many rows a batch is delivered: whoever became ready meanwhile is seen, and does not wait for all the others.
+constexpr std::size_t BATCH_ROWS = 1024;
 // With less room in the arena than this, what is in it is delivered first.
 constexpr std::size_t MIN_READ_BYTES = 16 * 1024;
 // Rows that one event or one read needs at least.
@@ -33,8 +36,9 @@ std::uint64_t payload_left(const std::array<std::int32_t, layout::SCAN_STATE_WOR
 
 }  // namespace
 
-// Lists a socket that has more: first, until its run is over, then last.
+// Lists a socket that has more: last; amid a long message first, until its run is over.
 void Engine::relist(std::int32_t slot, std::size_t size) {
+  if (at(slot).target == nullptr) return list(slot);
   run_bytes_ = slot == run_slot_ ? run_bytes_ + size : size;
   run_slot_ = slot;
   if (run_bytes_ >= MAX_RUN_BYTES) {
@@ -52,7 +56,10 @@ bool Engine::read_listed(const EngineMemory& memory, BatchHandler& handler) {
     at(slot).is_listed = false;
     if (!at(slot).descriptor.is_open() || at(slot).is_paused || !at(slot).is_readable) continue;
     const bool has_room = rows_left(memory) > MIN_ROWS && memory.arena.size() - arena_used_ >= MIN_READ_BYTES;
-    if (!has_room && !deliver(handler)) return false;
+    if (!has_room || row_count_ >= BATCH_ROWS) {
+      if (!deliver(handler)) return false;
+      poll(memory);
+    }
     // What was delivered may have closed or paused this very socket.
     if (!at(slot).descriptor.is_open() || at(slot).is_paused) continue;
     if (!read_slot(slot, memory, handler)) return false;
