@@ -3,12 +3,12 @@
 // the machine hits all of them; medians of the rounds are printed, and ratios only within one run.
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { cpus, freemem, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { CASES } from './harness/cases.mjs'
 import { drawChart } from './harness/chart.mjs'
 import { CONTENDERS } from './harness/contenders.mjs'
-import { MEASURES } from './harness/measures.mjs'
+import { MEASURES, WARM_CONNECTIONS } from './harness/measures.mjs'
 import { parseOptions, USAGE } from './harness/options.mjs'
 import { isPinned, openFilesLimit, Server } from './harness/process.mjs'
 import { formatCase } from './harness/report.mjs'
@@ -27,9 +27,12 @@ async function main() {
   const machine = describeMachine()
   print(describeRun(machine, present, leftOut))
   if (present.length === 0) exit('no contender is left')
+  const plans = CASES.filter(({ name }) => options.cases.includes(name)).map((one) => plan(one, present))
+  const total = plans.reduce((sum, { rounds, entries }) => sum + rounds * entries.length, 0)
   const cases = []
-  for (const one of CASES.filter(({ name }) => options.cases.includes(name))) {
-    const result = await measureCase(one, present)
+  let done = 0
+  for (const planned of plans) {
+    const result = await measureCase(planned, (what) => progress(`[${++done} of ${total}] ${what}`))
     print(`\n${formatCase(result)}`)
     cases.push(result)
   }
@@ -89,18 +92,27 @@ async function introduce(contender) {
   }
 }
 
-async function measureCase(one, contenders) {
-  const { name, title, measure, variants, withCeiling, maxRounds } = one
-  const names = namesOf(one)
+/** A case with what is to be measured of it: each contender's variants, in each round. */
+function plan(one, contenders) {
+  const { variants, withCeiling, minRounds, maxRounds } = one
   const entries = variants.flatMap((variant) =>
     contenders
       .filter(({ answers = true }) => answers || (withCeiling && variant === 'payload'))
       .map((contender) => ({ contender, variant, rounds: [], failures: [] }))
   )
-  const rounds = Math.min(options.rounds, maxRounds)
-  for (let round = 0; round < rounds; round++) {
+  const least = options.quick ? 1 : minRounds
+  return {
+    ...one,
+    entries,
+    rounds: Math.min(Math.max(options.rounds, least), maxRounds),
+    names: namesOf(one)
+  }
+}
+
+async function measureCase({ name, title, measure, entries, rounds, names }, announce) {
+  for (let round = 1; round <= rounds; round++) {
     for (const entry of entries) {
-      progress(`${name}, round ${round + 1} of ${rounds}: ${entry.contender.label}, ${entry.variant}`)
+      announce(`${name}, round ${round} of ${rounds}: ${entry.contender.label}, ${entry.variant}`)
       await measureRound(entry, MEASURES[measure].run, names)
     }
   }
@@ -120,9 +132,12 @@ async function measureRound({ contender, variant, rounds, failures }, run, names
   }
 }
 
-function namesOf({ names, quickNames }) {
+function namesOf({ names, quickNames, bytesEach }) {
   const chosen = options.quick ? { ...names, ...quickNames } : names
-  const most = openFilesLimit() - SPARE_FILES
+  const most = Math.min(
+    openFilesLimit() - WARM_CONNECTIONS - SPARE_FILES,
+    Math.floor(freemem() / 2 / bytesEach)
+  )
   return chosen.connections > most ? { ...chosen, connections: most } : chosen
 }
 

@@ -1,11 +1,32 @@
 // Owns the list of cases: what is measured, with which figures. Sizes for --quick stand beside the real ones.
 
 /**
- * What handlers do, the same for all contenders. `payload`: they read the payload, a JavaScript string for text and
+ * What servers do, the same for all contenders. `payload`: handlers read the payload, a JavaScript string for text and
  * bytes for binary, and send that. `received`: they send what they were given, unread. `reported`: as `payload`, and are
- * told when each message is with the kernel (hotsocket: onsent; ws: the callback of send).
+ * told when each message is with the kernel (hotsocket: onsent; ws: the callback of send). `attached`: as `payload`, on an
+ * http.Server of the application. `deflate`: as `payload`, with permessage-deflate as each contender has it by default;
+ * `deflate-1`, `deflate-6`: at that level of zlib. `counted`: as `deflate`, but what is above 1 KiB is answered with its
+ * length, unread.
  */
-export const VARIANT_LABELS = { payload: '', received: ', as received', reported: ', told when sent' }
+export const VARIANT_LABELS = {
+  payload: '',
+  received: ', as received',
+  reported: ', told when sent',
+  attached: '',
+  deflate: '',
+  'deflate-1': ', level 1',
+  'deflate-6': ', level 6',
+  counted: ''
+}
+
+const DEFAULTS = {
+  variants: ['payload'],
+  withCeiling: false,
+  minRounds: 1,
+  maxRounds: Number.POSITIVE_INFINITY,
+  /** What a connection may take, so that no more are opened than there is memory for. */
+  bytesEach: 20_000
+}
 
 const echo = (name, title, connections, inFlight, bytes, kind, more = {}) => ({
   name,
@@ -14,6 +35,30 @@ const echo = (name, title, connections, inFlight, bytes, kind, more = {}) => ({
   names: { connections, 'in-flight': inFlight, bytes, kind },
   variants: ['payload'],
   ...more
+})
+
+/** A browser's offer, and one that lets nobody keep a context between messages. */
+const KEEP_CONTEXTS = 'permessage-deflate'
+const NO_CONTEXTS = 'permessage-deflate; client_no_context_takeover; server_no_context_takeover'
+
+const deflateEcho = (name, title, connections, inFlight, json) => ({
+  name,
+  title: `${title}, permessage-deflate, ${connections} connections x ${inFlight} in flight`,
+  measure: 'deflate',
+  names: { connections, 'in-flight': inFlight, json, extensions: NO_CONTEXTS },
+  variants: ['deflate', 'deflate-1', 'deflate-6']
+})
+
+const deflateIdle = (name, title, extensions) => ({
+  name,
+  title: `Memory of connections with permessage-deflate, ${title}, before and after one echo of 1 KiB JSON each`,
+  measure: 'idle',
+  names: { connections: 10_000, json: 1024, extensions },
+  // Of the most expensive contender.
+  bytesEach: 400_000,
+  quickNames: { connections: 200 },
+  variants: ['deflate'],
+  maxRounds: 1
 })
 
 const both = { variants: ['payload', 'received'] }
@@ -25,7 +70,8 @@ export const CASES = [
   echo('binary-64-pipelined', '64 B binary', 100, 64, 64, 'binary', ceiling),
   echo('text-1k', '1 KiB text', 100, 4, 1024, 'text', ceiling),
   echo('binary-16k', '16 KiB binary', 50, 4, 16_384, 'binary', { ...both, ...ceiling }),
-  echo('binary-1m', '1 MiB binary', 8, 2, 1_048_576, 'binary', { ...both, ...ceiling }),
+  // One round may be half as fast as the next.
+  echo('binary-1m', '1 MiB binary', 8, 2, 1_048_576, 'binary', { ...both, ...ceiling, minRounds: 5 }),
   echo('utf8-64k', '64 KiB non-ASCII text', 50, 4, 65_536, 'utf8', both),
   echo('onsent', '64 B text', 100, 64, 64, 'text', { variants: ['payload', 'reported'] }),
   {
@@ -34,7 +80,7 @@ export const CASES = [
     measure: 'idle',
     names: { connections: 19_000 },
     quickNames: { connections: 300 },
-    maxRounds: 3
+    maxRounds: 2
   },
   {
     name: 'reopen',
@@ -51,18 +97,39 @@ export const CASES = [
     names: { connections: 64 }
   },
   {
+    name: 'handshakes-attached',
+    title: 'The same on an http.Server of the application',
+    measure: 'handshakes',
+    names: { connections: 64 },
+    variants: ['attached']
+  },
+  {
     name: 'mute',
     title:
       '64 clients send 64 KiB messages, 1.5 GB in all, and never read; another client echoes 64 B beside them',
     measure: 'mute',
     names: { clients: 64, bytes: 65_536, 'total-bytes': 1_500_000_000, 'quiet-ms': 2000, 'limit-ms': 60_000 },
     quickNames: { clients: 8, bytes: 65_536, 'total-bytes': 24_000_000, 'quiet-ms': 200, 'limit-ms': 5000 },
-    maxRounds: 3
+    maxRounds: 2
   },
   {
     name: 'fairness',
     title: 'Echo of 64 B: a client alone, then beside one that floods the server with 64 B messages',
     measure: 'fairness',
     names: { bytes: 64 }
+  },
+  deflateEcho('deflate-1k', '1 KiB JSON', 100, 4, 1024),
+  deflateEcho('deflate-64k', '64 KiB JSON', 20, 2, 65_536),
+  deflateIdle('deflate-idle', 'no context kept', NO_CONTEXTS),
+  deflateIdle('deflate-idle-takeover', 'contexts kept', KEEP_CONTEXTS),
+  {
+    name: 'deflate-stall',
+    title:
+      'Echo of 64 B: a client alone, then beside one that sends 64 MiB of JSON, compressed, again and again',
+    measure: 'stall',
+    names: { json: 64 * 1024 * 1024, extensions: NO_CONTEXTS },
+    quickNames: { json: 4 * 1024 * 1024 },
+    variants: ['counted'],
+    maxRounds: 3
   }
-].map((one) => ({ variants: ['payload'], withCeiling: false, maxRounds: Number.POSITIVE_INFINITY, ...one }))
+].map((one) => ({ ...DEFAULTS, ...one }))

@@ -1,33 +1,57 @@
 // Owns how each kind of case is measured on one running server, which figures come out, and which columns show them.
 import { NATIVE_BUILD } from './contenders.mjs'
+import { inflateFrame, jsonPayload, newFile } from './payload.mjs'
 import { generate } from './process.mjs'
 
 const LOAD = `${NATIVE_BUILD}/load`
 /** On top of what a run should take; servers may be slow, but not for ever. */
 const PATIENCE_MS = 60_000
-/** Opened, used and closed before memory is looked at, so that code is compiled and pools are filled. */
-const WARM_CONNECTIONS = 200
+/**
+ * Opened, used and closed so often before memory is looked at: until code is compiled, and until V8's young generation has
+ * grown to its full size, which otherwise counts as memory of the connections. Then as many are opened and stay, so that
+ * what those before them have left behind is taken again when the measuring begins.
+ */
+export const WARM_CONNECTIONS = 500
+const WARM_WAVES = 40
+const QUICK_WARM_WAVES = 1
+
+/** What connections exchange that are to be looked at without extensions. */
+const PLAIN = { kind: 'text', bytes: 64 }
 
 const MIB = 1024 * 1024
 
 /**
  * `run` gives the figures of one round. `columns`: heading, figure (a name, or a function of the figures), digits.
- * `headline`: the figure that ratios are of, or null.
+ * `ratios`: figures that ratios are of, with what stands before their headings; the first one is the headline.
  */
+const ECHO_RATIOS = [
+  ['', 'messagesPerSecond'],
+  ['CPU ', 'cpuSecondsPerMillion']
+]
+const ECHO_COLUMNS = [
+  ['messages/s', 'messagesPerSecond', 0],
+  ['CPU s/M', 'cpuSecondsPerMillion', 4],
+  ['p50 us', 'p50Us', 0],
+  ['p99 us', 'p99Us', 0]
+]
+
 export const MEASURES = {
   echo: {
     run: runEcho,
-    headline: 'messagesPerSecond',
-    columns: [
-      ['messages/s', 'messagesPerSecond', 0],
-      ['CPU s/M', 'cpuSecondsPerMillion', 4],
-      ['p50 us', 'p50Us', 0],
-      ['p99 us', 'p99Us', 0]
-    ]
+    ratios: [...ECHO_RATIOS],
+    columns: [...ECHO_COLUMNS]
+  },
+  deflate: {
+    run: runDeflate,
+    ratios: [...ECHO_RATIOS, ['B ', 'replyBytes']],
+    columns: [...ECHO_COLUMNS, ['reply bytes', 'replyBytes', 0]]
   },
   idle: {
     run: runIdle,
-    headline: 'idleBytes',
+    ratios: [
+      ['', 'idleBytes'],
+      ['used ', 'usedBytes']
+    ],
     columns: [
       ['connections', 'connections', 0],
       ['start MiB', (figures) => figures.startBytes / MIB, 1],
@@ -37,7 +61,7 @@ export const MEASURES = {
   },
   reopen: {
     run: runReopen,
-    headline: null,
+    ratios: [],
     columns: [
       ['connections', 'connections', 0],
       ['start MiB', (figures) => figures.startBytes / MIB, 1],
@@ -47,7 +71,7 @@ export const MEASURES = {
   },
   handshakes: {
     run: runHandshakes,
-    headline: 'cpuUs',
+    ratios: [['', 'cpuUs']],
     columns: [
       ['connections/s', 'connectionsPerSecond', 0],
       ['CPU us each', 'cpuUs', 1],
@@ -57,7 +81,7 @@ export const MEASURES = {
   },
   mute: {
     run: runMute,
-    headline: null,
+    ratios: [],
     columns: [
       ['growth MiB', (figures) => figures.growthBytes / MIB, 1],
       ['offered MB', (figures) => figures.offeredBytes / 1e6, 0],
@@ -70,7 +94,7 @@ export const MEASURES = {
   },
   fairness: {
     run: runFairness,
-    headline: 'floodedP99Us',
+    ratios: [['', 'floodedP99Us']],
     columns: [
       ['idle p50 us', 'idleP50Us', 0],
       ['p99 us', 'idleP99Us', 0],
@@ -81,17 +105,47 @@ export const MEASURES = {
       ['timer p99 ms', 'timerP99Ms', 1],
       ['max ms', 'timerMaxMs', 1]
     ]
+  },
+  stall: {
+    run: runStall,
+    ratios: [['', 'busyP99Us']],
+    columns: [
+      ['idle p50 us', 'idleP50Us', 0],
+      ['p99 us', 'idleP99Us', 0],
+      ['busy p50 us', 'busyP50Us', 0],
+      ['p99 us', 'busyP99Us', 0],
+      ['max us', 'busyMaxUs', 0],
+      ['ms a message', 'messageMs', 0]
+    ]
   }
 }
 
-/** Names for load that say how long; `window` holds warmupMs and measureMs. */
+/** Names for load that say how long; `window` holds warmupMs, measureMs, and whether it is quick. */
 const times = (window) => ({ 'warmup-ms': window.warmupMs, 'measure-ms': window.measureMs })
 
 async function runEcho(server, names, window) {
+  return describeEcho(await echo(server, names, window))
+}
+
+/** What the generator cannot: to look into a compressed reply. It has made sure that all replies are the same. */
+async function runDeflate(server, { json, ...names }, window) {
+  const { text, file } = jsonPayload(json)
+  const replyFile = newFile('reply')
+  const files = { 'payload-file': file, 'reply-file': replyFile }
+  const figures = await echo(server, { ...names, ...files }, window)
+  if (inflateFrame(replyFile) !== text) throw new Error('a compressed echo differs from what was sent')
+  return { ...describeEcho(figures), replyBytes: figures.replyBytes }
+}
+
+async function echo(server, names, window) {
   const { port, pid } = server
   const timeoutMs = window.warmupMs + window.measureMs + PATIENCE_MS
   const figures = await generate(LOAD, 'echo', { port, pid, ...names, ...times(window) }, timeoutMs)
   if (figures.messages === 0) throw new Error('no message was echoed')
+  return figures
+}
+
+function describeEcho(figures) {
   return {
     messagesPerSecond: figures.messages / figures.seconds,
     cpuSecondsPerMillion: (figures.cpuSeconds / figures.messages) * 1e6,
@@ -113,26 +167,33 @@ async function runHandshakes(server, names, window) {
   }
 }
 
-async function runIdle(server, { connections }) {
-  const startBytes = await warmBytes(server)
+async function runIdle(server, { connections, ...more }, window) {
+  const traffic = describeTraffic(more)
+  await warmUp(server, traffic, window)
+  let startBytes = 0
   let idleBytes = 0
   let usedBytes = 0
-  await hold(server, connections, {
-    open: async () => {
-      idleBytes = (await server.settledBytes()) - startBytes
-    },
+  const open = async () => {
+    idleBytes = (await server.settledBytes()) - startBytes
+  }
+  const used = async () => {
+    usedBytes = (await server.settledBytes()) - startBytes
+  }
+  await hold(server, WARM_CONNECTIONS, traffic, {
     used: async () => {
-      usedBytes = (await server.settledBytes()) - startBytes
+      startBytes = await server.settledBytes()
+      await hold(server, connections, traffic, { open, used })
     }
   })
   return { connections, startBytes, idleBytes: idleBytes / connections, usedBytes: usedBytes / connections }
 }
 
-async function runReopen(server, { connections, waves }) {
-  const startBytes = await warmBytes(server)
+async function runReopen(server, { connections, waves }, window) {
+  await warmUp(server, PLAIN, window)
+  const startBytes = await server.settledBytes()
   const waveBytes = []
   for (let wave = 0; wave < waves; wave++) {
-    await hold(server, connections)
+    await hold(server, connections, PLAIN)
     waveBytes.push((await server.settledBytes()) - startBytes)
   }
   return {
@@ -144,20 +205,25 @@ async function runReopen(server, { connections, waves }) {
   }
 }
 
-async function warmBytes(server) {
-  await hold(server, WARM_CONNECTIONS)
-  return server.settledBytes()
+/** Names for the generator: a compressed message, or one that is not. */
+function describeTraffic({ json, extensions }) {
+  return json === undefined ? PLAIN : { 'payload-file': jsonPayload(json).file, extensions }
+}
+
+async function warmUp(server, traffic, { quick }) {
+  const waves = quick ? QUICK_WARM_WAVES : WARM_WAVES
+  for (let wave = 0; wave < waves; wave++) await hold(server, WARM_CONNECTIONS, traffic)
 }
 
 /** Connections that are opened, used for one echo each, and closed; with something to do at each of these stages. */
-function hold(server, connections, { open, used } = {}) {
+function hold(server, connections, traffic, { open, used } = {}) {
   const nothing = () => {}
   const stages = { open: open ?? nothing, used: used ?? nothing, closed: nothing }
-  return generate(LOAD, 'hold', { port: server.port, connections }, PATIENCE_MS, stages)
+  return generate(LOAD, 'hold', { port: server.port, connections, ...traffic }, PATIENCE_MS, stages)
 }
 
-async function runMute(server, names) {
-  await hold(server, WARM_CONNECTIONS)
+async function runMute(server, names, window) {
+  await warmUp(server, PLAIN, window)
   const startBytes = await server.settledBytes()
   server.forgetPeak()
   const figures = await generate(
@@ -187,5 +253,22 @@ async function runFairness(server, names, window) {
     floodPerSecond: flooded.floodMessages / flooded.seconds,
     timerP99Ms: timers.p99Ms,
     timerMaxMs: timers.maxMs
+  }
+}
+
+async function runStall(server, { json, extensions }, window) {
+  const all = {
+    ...{ port: server.port, 'payload-file': jsonPayload(json).file, bytes: json, extensions },
+    ...times(window)
+  }
+  const nothing = () => {}
+  const { idle, busy } = await generate(LOAD, 'stall', all, PATIENCE_MS, { idle: nothing, busy: nothing })
+  return {
+    idleP50Us: idle.p50Us,
+    idleP99Us: idle.p99Us,
+    busyP50Us: busy.p50Us,
+    busyP99Us: busy.p99Us,
+    busyMaxUs: busy.maxUs,
+    messageMs: (busy.seconds / busy.messages) * 1000
   }
 }

@@ -8,13 +8,13 @@ const CONTENDER_NAMES = CONTENDERS.map(({ name }) => name)
 
 export const USAGE = `Usage: npm run bench -- [options]
   --only NAME     only this case or contender; may be given several times
-  --rounds N      rounds of each case (default 5; some cases take fewer)
-  --seconds S     time that is measured in each round (default 2); warming up takes half of it
+  --rounds N      rounds of each case (default 3; some cases take more or fewer)
+  --seconds S     time that is measured in each round (default 1); warming up takes half of it
   --quick         one round of 0.3 s, few connections: to see that all works, not for figures
   --json FILE     writes all rounds and what the machine is
   --svg FILE      draws the echo cases
   --help
-All of it takes about 25 minutes, on a machine that should do nothing else.
+All of it takes less than 20 minutes, on a machine that should do nothing else.
 Cases:      ${CASE_NAMES.join(', ')}
 Contenders: ${CONTENDER_NAMES.join(', ')}`
 
@@ -46,11 +46,11 @@ function parse(args) {
 function resolve({ only, rounds, seconds, quick, json = null, svg = null, help }) {
   const unknown = only.find((name) => !CASE_NAMES.includes(name) && !CONTENDER_NAMES.includes(name))
   if (unknown !== undefined) throw new Error(`there is no case or contender ${unknown}`)
-  const measureMs = positive('--seconds', seconds ?? (quick ? '0.3' : '2')) * 1000
+  const measureMs = positive('--seconds', seconds ?? (quick ? '0.3' : '1')) * 1000
   return {
     cases: chosen(CASE_NAMES, only),
     contenders: chosen(CONTENDER_NAMES, only),
-    rounds: Math.ceil(positive('--rounds', rounds ?? (quick ? '1' : '5'))),
+    rounds: Math.ceil(positive('--rounds', rounds ?? (quick ? '1' : '3'))),
     measureMs: Math.round(measureMs),
     warmupMs: Math.round(measureMs / 2),
     quick,

@@ -3,25 +3,29 @@ import { VARIANT_LABELS } from './cases.mjs'
 import { MEASURES } from './measures.mjs'
 
 const LABEL_WIDTH = 38
-const CELL_WIDTH = 15
+const CELL_WIDTH = 14
 
 /** One case's table as text: medians, and ratios of the headline figure within this run. */
 export function formatCase({ title, measure, entries }) {
-  const { columns, headline } = MEASURES[measure]
-  const ratios = headline === null ? [] : ratioColumns(entries, headline)
-  const headings = [...columns.map(([heading]) => heading), ...ratios.map(({ heading }) => heading)]
+  const { columns, ratios } = MEASURES[measure]
+  const shown = [
+    ...columns.map(([heading, figure, digits]) => ({
+      heading,
+      show: ({ medians }) => format(read(medians, figure), digits)
+    })),
+    ...ratioColumns(entries, ratios).map(({ heading, ratio }) => ({
+      heading,
+      show: (entry) => format(ratio(entry), 2)
+    }))
+  ]
   const lines = entries.map((entry) => {
     const { medians, failures } = entry
     if (medians === null) return `${labelOf(entry)}  failed: ${failures[0]}`
-    const cells = columns.map(([, figure, digits]) => format(read(medians, figure), digits))
-    const row = [...cells, ...ratios.map(({ read }) => format(read(entry), 2))]
-    return (
-      labelOf(entry) +
-      row.map(pad).join('') +
-      (failures.length > 0 ? `  ${failures.length} rounds failed` : '')
-    )
+    const cells = shown.map(({ show }) => pad(show(entry))).join('')
+    return labelOf(entry) + cells + (failures.length > 0 ? `  ${failures.length} rounds failed` : '')
   })
-  return [title, ' '.repeat(LABEL_WIDTH) + headings.map(pad).join(''), ...lines].join('\n')
+  const headings = shown.map(({ heading }) => pad(heading)).join('')
+  return [title, ' '.repeat(LABEL_WIDTH) + headings, ...lines].join('\n')
 }
 
 const pad = (cell) => cell.padStart(CELL_WIDTH)
@@ -34,19 +38,31 @@ function read(medians, figure) {
   return typeof figure === 'function' ? figure(medians) : medians[figure]
 }
 
-/** To the JavaScript twin and to ws that do the same, and of a variant to the plain one of the same contender. */
-function ratioColumns(entries, headline) {
+/**
+ * Of each figure, to ws that does the same, and of a variant to the plain one of the same contender; of the first figure to
+ * the JavaScript twin, too.
+ */
+function ratioColumns(entries, ratios) {
   const find = (contender, variant) =>
-    entries.find((other) => other.contender === contender && other.variant === variant)?.medians?.[headline]
-  const ratio = (entry, base) => (base === undefined ? null : entry.medians[headline] / base)
-  const columns = [
-    { heading: 'to js', read: (entry) => ratio(entry, find('js', entry.variant)) },
-    { heading: 'to ws', read: (entry) => ratio(entry, find('ws', entry.variant)) }
-  ]
-  if (entries.some(({ variant }) => variant !== 'payload')) {
-    columns.push({ heading: 'to plain', read: (entry) => ratio(entry, find(entry.contender, 'payload')) })
+    entries.find((other) => other.contender === contender && other.variant === variant)
+  const bases = {
+    js: ({ variant }) => find('js', variant),
+    ws: ({ variant }) => find('ws', variant),
+    plain: ({ contender }) => entries.find((other) => other.contender === contender && isPlain(other))
   }
-  return columns
+  const hasVariants = entries.some((entry) => !isPlain(entry))
+  return ratios.flatMap(([prefix, figure], index) =>
+    Object.entries(bases)
+      .filter(([name]) => (name !== 'js' || index === 0) && (name !== 'plain' || hasVariants))
+      .map(([name, baseOf]) => ({
+        heading: `${prefix}to ${name}`,
+        ratio: (entry) => entry.medians[figure] / (baseOf(entry)?.medians?.[figure] ?? Number.NaN)
+      }))
+  )
+}
+
+function isPlain({ variant }) {
+  return VARIANT_LABELS[variant] === ''
 }
 
 function format(number, digits) {

@@ -1,33 +1,65 @@
 // An echo server on hotsocket. Usage: hotsocket.mjs VARIANT; HOTSOCKET_TIER chooses the tier. Prints its port.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
-import { AsyncServer } from '../../dist/index.js'
+import * as hotsocket from '../../dist/index.js'
 import { answerHarness } from './answer-harness.mjs'
 
 const { version } = createRequire(import.meta.url)('../../package.json')
+const host = '127.0.0.1'
 
 let sentCount = 0
-const echoPayload = (client, message) => client.send(message.payload)
-const HANDLERS = {
-  payload: { onmessage: echoPayload },
-  received: { onmessage: (client, message) => client.send(message) },
-  reported: {
-    onmessage: echoPayload,
-    onsent: () => {
-      sentCount += 1
-    }
-  }
+const onsent = () => {
+  sentCount += 1
+}
+const onmessage = (client, message) => client.send(message.payload)
+
+/** Options of the server. The names are explained in harness/cases.mjs. */
+const VARIANTS = {
+  payload: () => ({ onmessage }),
+  received: () => ({ onmessage: (client, message) => client.send(message) }),
+  reported: () => ({ onmessage, onsent }),
+  attached: () => ({ onmessage }),
+  deflate: () => ({ onmessage, ...deflate({}) }),
+  'deflate-1': () => ({ onmessage, ...deflate({ level: 1 }) }),
+  'deflate-6': () => ({ onmessage, ...deflate({ level: 6 }) }),
+  counted: () => ({
+    ...deflate({}),
+    onmessage: (client, message) =>
+      message.bytes.length > 1024
+        ? client.send(String(message.bytes.length), { compress: false })
+        : onmessage(client, message)
+  })
 }
 
-const server = new AsyncServer({
-  ...HANDLERS[process.argv[2]],
-  host: '127.0.0.1',
+function deflate(settings) {
+  if (hotsocket.DeflateMessage === undefined) throw new Error('hotsocket has no DeflateMessage')
+  return { extensions: [new hotsocket.DeflateMessage({ threshold: 0, ...settings })] }
+}
+
+const variant = process.argv[2]
+const server = new hotsocket.AsyncServer({
+  ...VARIANTS[variant](),
+  host,
   // The peers send no pings of their own, either.
   pingIntervalMs: 0
 })
-await server.listen()
+const port = variant === 'attached' ? await listenAttached() : await listen()
 answerHarness(() => ({
   description: `hotsocket ${version}, tier ${server.tier}`,
   tier: server.tier,
   sentCount
 }))
-console.log(server.port)
+console.log(port)
+
+async function listen() {
+  await server.listen()
+  return server.port
+}
+
+async function listenAttached() {
+  const http = createServer()
+  server.attach(http)
+  await once(http.listen(0, host), 'listening')
+  return http.address().port
+}

@@ -1,22 +1,47 @@
 // An echo server on ws. Usage: ws.mjs VARIANT. Prints its port.
+import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { WebSocketServer } from 'ws'
 import { answerHarness } from './answer-harness.mjs'
 
 const require = createRequire(import.meta.url)
+const host = '127.0.0.1'
 
 let sentCount = 0
 const onsent = () => {
   sentCount += 1
 }
-const HANDLERS = {
-  payload: (client, data, isBinary) => client.send(isBinary ? data : data.toString()),
-  received: (client, data, isBinary) => client.send(data, { binary: isBinary }),
-  reported: (client, data, isBinary) => client.send(isBinary ? data : data.toString(), onsent)
+const echoPayload = (client, data, isBinary) => client.send(isBinary ? data : data.toString())
+
+/** `echo`: what is done with a message; `options`: of the WebSocketServer. The names are explained in harness/cases.mjs. */
+const VARIANTS = {
+  payload: {},
+  received: { echo: (client, data, isBinary) => client.send(data, { binary: isBinary }) },
+  reported: {
+    echo: (client, data, isBinary) => client.send(isBinary ? data : data.toString(), onsent)
+  },
+  attached: {},
+  deflate: deflate({}),
+  'deflate-1': deflate({ zlibDeflateOptions: { level: 1 } }),
+  'deflate-6': deflate({ zlibDeflateOptions: { level: 6 } }),
+  counted: {
+    ...deflate({}),
+    echo: (client, data, isBinary) =>
+      data.length > 1024
+        ? client.send(String(data.length), { compress: false })
+        : echoPayload(client, data, isBinary)
+  }
 }
 
-const echo = HANDLERS[process.argv[2]]
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+/** The threshold is hotsocket's, so that both compress the same messages. */
+function deflate(settings) {
+  return { options: { perMessageDeflate: { threshold: 0, ...settings } } }
+}
+
+const variant = process.argv[2]
+const { echo = echoPayload, options = {} } = VARIANTS[variant]
+const http = variant === 'attached' ? createServer() : null
+const server = new WebSocketServer({ ...(http === null ? { host, port: 0 } : { server: http }), ...options })
 server.on('connection', (client) => {
   client.on('message', (data, isBinary) => echo(client, data, isBinary))
   client.on('error', () => client.terminate())
@@ -25,6 +50,7 @@ server.on('listening', () => {
   answerHarness(() => ({ description: describe(), sentCount }))
   console.log(server.address().port)
 })
+http?.listen(0, host)
 
 /** Which addons ws has really loaded: it takes those that are there, and prefers Node's isUtf8 to utf-8-validate. */
 function describe() {

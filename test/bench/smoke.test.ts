@@ -1,4 +1,4 @@
-// Owns that `npm run bench` works: each kind of case once, quickly. Says nothing about figures.
+// Owns that `npm run bench` works: each case once, quickly. Says nothing about figures.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -7,10 +7,37 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { root } from '../run-node.js'
 
-const CASES = ['text-64-pipelined', 'onsent', 'idle', 'handshakes', 'mute', 'fairness']
+/** Which variants each case has; all cases there are. */
+const PLAIN_CASES = {
+  'text-64': ['payload'],
+  'text-64-pipelined': ['payload', 'received'],
+  'binary-64-pipelined': ['payload'],
+  'text-1k': ['payload'],
+  'binary-16k': ['payload', 'received'],
+  'binary-1m': ['payload', 'received'],
+  'utf8-64k': ['payload', 'received'],
+  onsent: ['payload', 'reported'],
+  idle: ['payload'],
+  reopen: ['payload'],
+  handshakes: ['payload'],
+  'handshakes-attached': ['attached'],
+  mute: ['payload'],
+  fairness: ['payload']
+}
+const DEFLATE_CASES = {
+  'deflate-1k': ['deflate', 'deflate-1', 'deflate-6'],
+  'deflate-64k': ['deflate', 'deflate-1', 'deflate-6'],
+  'deflate-idle': ['deflate'],
+  'deflate-idle-takeover': ['deflate'],
+  'deflate-stall': ['counted']
+}
+
+const ECHO = ['messagesPerSecond', 'cpuSecondsPerMillion', 'p50Us', 'p99Us']
 const FIGURES = {
-  echo: ['messagesPerSecond', 'cpuSecondsPerMillion', 'p50Us', 'p99Us'],
+  echo: ECHO,
+  deflate: [...ECHO, 'replyBytes'],
   idle: ['connections', 'startBytes', 'idleBytes', 'usedBytes'],
+  reopen: ['connections', 'startBytes', 'firstWaveBytes', 'lastWaveBytes'],
   handshakes: ['connectionsPerSecond', 'cpuUs', 'p50Us', 'p99Us'],
   mute: [
     ...['offeredBytes', 'acceptedBytes', 'probes', 'p50Us', 'p99Us', 'maxUs'],
@@ -19,12 +46,17 @@ const FIGURES = {
   fairness: [
     ...['idleP50Us', 'idleP99Us', 'floodedP50Us', 'floodedP99Us', 'floodedMaxUs', 'floodPerSecond'],
     ...['timerP99Ms', 'timerMaxMs']
-  ]
+  ],
+  stall: ['idleP50Us', 'idleP99Us', 'busyP50Us', 'busyP99Us', 'busyMaxUs', 'messageMs']
 }
 
 /** What --json writes, as far as it is looked at here. */
 interface Report {
-  readonly contenders: readonly { readonly name: string; readonly description: string }[]
+  readonly contenders: readonly {
+    readonly name: string
+    readonly label: string
+    readonly description: string
+  }[]
   readonly leftOut: readonly unknown[]
   readonly cases: readonly {
     readonly name: string
@@ -64,35 +96,46 @@ async function bench(...parameters: string[]) {
 describe.skipIf(process.platform !== 'linux' || !hasCompiler)(
   'npm run bench (needs Linux, g++, make)',
   () => {
-    it('measures each kind of case, prints a table of each, writes JSON and SVG', {
-      timeout: 120_000
-    }, async () => {
-      const [json, svg] = [join(folder, 'report.json'), join(folder, 'chart.svg')]
-      const only = [...CASES, 'js'].flatMap((name) => ['--only', name])
-      const { status, stdout, stderr } = await bench('--quick', '--json', json, '--svg', svg, ...only)
-      expect(status, stderr + stdout).toBe(0)
+    it.each([
+      ['js', PLAIN_CASES, 13],
+      ['ws', DEFLATE_CASES, 0]
+    ] as const)(
+      'runs on %s, prints a table of each case, writes JSON and SVG',
+      {
+        timeout: 120_000
+      },
+      async (contender, names, barCount) => {
+        const [json, svg] = [join(folder, `${contender}.json`), join(folder, `${contender}.svg`)]
+        const only = [...Object.keys(names), contender].flatMap((name) => ['--only', name])
+        const { status, stdout, stderr } = await bench('--quick', '--json', json, '--svg', svg, ...only)
+        expect(status, stderr + stdout).toBe(0)
 
-      const { contenders, leftOut, cases } = JSON.parse(readFileSync(json, 'utf8')) as Report
-      expect({ names: contenders.map(({ name }) => name), leftOut }).toEqual({ names: ['js'], leftOut: [] })
-      const entries = cases.flatMap((one) => one.entries.map((entry) => ({ ...entry, ...one })))
-      expect(
-        entries.map(({ name, variant, rounds, failures }) => [name, variant, rounds.length, failures])
-      ).toEqual([
-        ['text-64-pipelined', 'payload', 1, []],
-        ['text-64-pipelined', 'received', 1, []],
-        ['onsent', 'payload', 1, []],
-        ['onsent', 'reported', 1, []],
-        ['idle', 'payload', 1, []],
-        ['handshakes', 'payload', 1, []],
-        ['mute', 'payload', 1, []],
-        ['fairness', 'payload', 1, []]
-      ])
-      for (const { measure, medians } of entries) {
-        expect(Object.keys(medians).sort()).toEqual([...FIGURES[measure]].sort())
-        expect(Object.values(medians).every(Number.isFinite)).toBe(true)
+        const { contenders, leftOut, cases } = JSON.parse(readFileSync(json, 'utf8')) as Report
+        expect({ names: contenders.map(({ name }) => name), leftOut }).toEqual({
+          names: [contender],
+          leftOut: []
+        })
+        const entries = cases.flatMap((one) => one.entries.map((entry) => ({ ...entry, ...one })))
+        const expected = Object.entries<readonly string[]>(names).flatMap(([name, variants]) =>
+          variants.map((variant) => [name, variant, 1, []])
+        )
+        expect(
+          entries.map(({ name, variant, rounds, failures }) => [name, variant, rounds.length, failures])
+        ).toEqual(expected)
+        for (const { measure, medians } of entries) {
+          expect(Object.keys(medians).sort()).toEqual([...FIGURES[measure]].sort())
+          expect(Object.values(medians).every(Number.isFinite)).toBe(true)
+        }
+        const label = contenders[0]?.label ?? ''
+        expect(stdout.split('\n').filter((line) => line.startsWith(label))).toHaveLength(entries.length)
+        expect(readFileSync(svg, 'utf8').split(`<rect class="bar ${contender}"`)).toHaveLength(barCount + 1)
       }
-      expect(stdout.match(/^hotsocket js.*$/gm)).toHaveLength(entries.length)
-      expect(readFileSync(svg, 'utf8').match(/<rect class="bar js"/g)).toHaveLength(4)
+    )
+
+    it('has a test of each case above', async () => {
+      const { stdout } = await bench('--help')
+      const [, names] = /^Cases: +(.*)$/m.exec(stdout) ?? []
+      expect(names?.split(', ')).toEqual(Object.keys({ ...PLAIN_CASES, ...DEFLATE_CASES }))
     })
 
     it.each([

@@ -1,7 +1,6 @@
 // Mode churn: connect, upgrade, closing handshake, and again; so many connections at a time.
 // Names: port, pid (the server's), connections, warmup-ms, measure-ms.
 // Prints connections, seconds, cpuSeconds (the server's), p50Us, p99Us (from connect to the end of the connection).
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "frames.h"
 #include "histogram.h"
 #include "modes.h"
+#include "poller.h"
 #include "process.h"
 #include "socket.h"
 
@@ -32,24 +32,20 @@ class Churn {
  public:
   explicit Churn(const Arguments& arguments)
       : port_(arguments.number("port")),
-        server_(arguments.number("pid")),
+        stopwatch_(arguments.number("pid")),
         request_(handshake_request(port_)),
-        visits_(arguments.number("connections")),
-        poll_(epoll_create1(EPOLL_CLOEXEC)) {
+        visits_(arguments.number("connections")) {
     for (size_t i = 0; i < visits_.size(); i++) start(i);
   }
 
   void run(size_t warmup_ms, size_t measure_ms) {
     loop(warmup_ms);
     visit_latencies_ = Histogram();
-    const uint64_t cpu = server_.read_ns();
-    const uint64_t start = now_ns();
+    stopwatch_.start();
     loop(measure_ms);
-    const double seconds = static_cast<double>(now_ns() - start) / 1e9;
-    const double cpu_seconds = static_cast<double>(server_.read_ns() - cpu) / 1e9;
     std::printf("{\"connections\":%llu,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f}\n",
-                static_cast<unsigned long long>(visit_latencies_.count()), seconds, cpu_seconds,
-                visit_latencies_.quantile_us(0.5), visit_latencies_.quantile_us(0.99));
+                static_cast<unsigned long long>(visit_latencies_.count()), stopwatch_.seconds(),
+                stopwatch_.cpu_seconds(), visit_latencies_.quantile_us(0.5), visit_latencies_.quantile_us(0.99));
   }
 
  private:
@@ -59,20 +55,11 @@ class Churn {
     visit.started_at = now_ns();
     visit.received.clear();
     visit.fd = start_connect(port_, started_++);
-    watch(poll_, visit.fd, index);
+    poller_.watch(visit.fd, index);
   }
 
   void loop(size_t milliseconds) {
-    const uint64_t end = now_ns() + milliseconds * 1'000'000;
-    std::array<epoll_event, 512> events;
-    while (now_ns() < end) {
-      const int count = epoll_wait(poll_, events.data(), static_cast<int>(events.size()), 100);
-      if (count < 0 && errno != EINTR) fail_errno("epoll_wait");
-      for (int i = 0; i < count; i++) {
-        const epoll_event& event = events[static_cast<size_t>(i)];
-        step(event.data.u64, event.events);
-      }
-    }
+    poller_.run(milliseconds, [this](uint64_t index, uint32_t ready) { step(index, ready); });
   }
 
   void step(size_t index, uint32_t ready) {
@@ -117,12 +104,12 @@ class Churn {
   }
 
   size_t port_;
-  ProcessCpu server_;
+  Stopwatch stopwatch_;
   std::string request_;
   std::vector<Visit> visits_;
   size_t started_ = 0;
   Histogram visit_latencies_;
-  int poll_;
+  Poller poller_;
 };
 
 }  // namespace

@@ -1,23 +1,22 @@
 // Mode echo: so many connections keep so many messages in flight each.
-// Names: port, pid (the server's), connections, in-flight, bytes, kind, warmup-ms, measure-ms.
-// Prints messages, seconds, cpuSeconds (the server's), p50Us, p99Us. Every echo's header and length are checked, and the
+// Names: port, pid (the server's), connections, in-flight, warmup-ms, measure-ms, those of traffic.h.
+// Prints messages, seconds, cpuSeconds (the server's), p50Us, p99Us, replyBytes. Every echo's header and length are checked, and the
 // whole payload of the first echo of each connection.
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <vector>
 
-#include "frames.h"
 #include "histogram.h"
 #include "modes.h"
+#include "poller.h"
 #include "process.h"
 #include "socket.h"
+#include "traffic.h"
 
 namespace {
 
@@ -41,15 +40,14 @@ class Echo {
  public:
   explicit Echo(const Arguments& arguments)
       : in_flight_(arguments.number("in-flight")),
-        server_(arguments.number("pid")),
-        frames_(make_frames(arguments.text("kind"), arguments.number("bytes"))),
+        traffic_(prepare_traffic(arguments)),
         batch_(repeat(frames_.request, in_flight_, kMaxBatchBytes)),
         connections_(arguments.number("connections")),
-        poll_(epoll_create1(EPOLL_CLOEXEC)) {
+        stopwatch_(arguments.number("pid")) {
     for (size_t i = 0; i < connections_.size(); i++) {
-      connections_[i].fd = open_connection(arguments.number("port"), i);
+      connections_[i].fd = open_connection(arguments.number("port"), i, traffic_.extensions);
       connections_[i].sent_at.resize(in_flight_);
-      watch(poll_, connections_[i].fd, i);
+      poller_.watch(connections_[i].fd, i);
     }
   }
 
@@ -58,30 +56,20 @@ class Echo {
     loop(warmup_ms);
     messages_ = 0;
     is_measuring_ = true;
-    const uint64_t cpu = server_.read_ns();
-    const uint64_t start = now_ns();
+    stopwatch_.start();
     loop(measure_ms);
-    const double seconds = static_cast<double>(now_ns() - start) / 1e9;
-    const double cpu_seconds = static_cast<double>(server_.read_ns() - cpu) / 1e9;
-    std::printf("{\"messages\":%llu,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f}\n",
-                static_cast<unsigned long long>(messages_), seconds, cpu_seconds, latencies_.quantile_us(0.5),
-                latencies_.quantile_us(0.99));
+    std::printf("{\"messages\":%llu,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f,\"replyBytes\":%zu}\n",
+                static_cast<unsigned long long>(messages_), stopwatch_.seconds(), stopwatch_.cpu_seconds(),
+                latencies_.quantile_us(0.5), latencies_.quantile_us(0.99), frames_.reply.size());
   }
 
  private:
   void loop(size_t milliseconds) {
-    const uint64_t end = now_ns() + milliseconds * 1'000'000;
-    std::array<epoll_event, 512> events;
-    while (now_ns() < end) {
-      const int count = epoll_wait(poll_, events.data(), static_cast<int>(events.size()), 100);
-      if (count < 0 && errno != EINTR) fail_errno("epoll_wait");
-      for (int i = 0; i < count; i++) {
-        const epoll_event& event = events[static_cast<size_t>(i)];
-        Connection& connection = connections_[event.data.u64];
-        if (connection.unsent > 0) flush(connection);
-        if ((event.events & EPOLLIN) != 0) receive(connection);
-      }
-    }
+    poller_.run(milliseconds, [this](uint64_t index, uint32_t ready) {
+      Connection& connection = connections_[index];
+      if (connection.unsent > 0) flush(connection);
+      if ((ready & EPOLLIN) != 0) receive(connection);
+    });
   }
 
   void receive(Connection& connection) {
@@ -150,15 +138,16 @@ class Echo {
   }
 
   size_t in_flight_;
-  ProcessCpu server_;
-  Frames frames_;
+  Traffic traffic_;
+  const Frames& frames_ = traffic_.frames;
   std::vector<uint8_t> batch_;
   std::vector<Connection> connections_;
   std::vector<uint8_t> buffer_ = std::vector<uint8_t>(256 * 1024);
   Histogram latencies_;
   uint64_t messages_ = 0;
   bool is_measuring_ = false;
-  int poll_;
+  Poller poller_;
+  Stopwatch stopwatch_;
 };
 
 }  // namespace

@@ -4,10 +4,8 @@
 // with probes, p50Us, p99Us, maxUs; flooded with floodMessages (echoed in the time) and seconds, too.
 // Both clients are served by one thread; the good one comes first, the flood gets one write and one read at a time, so
 // that what is measured is the server's delay and not the generator's.
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -17,6 +15,7 @@
 
 #include "frames.h"
 #include "modes.h"
+#include "poller.h"
 #include "prober.h"
 #include "process.h"
 #include "socket.h"
@@ -33,10 +32,9 @@ class Flood {
         flooder_(open_connection(arguments.number("port"), 1)),
         frames_(make_frames("text", arguments.number("bytes"))),
         // A write may begin at any byte of the first frame.
-        batch_(repeat(frames_.request, SIZE_MAX, kWriteBytes + 2 * frames_.request.size())),
-        poll_(epoll_create1(EPOLL_CLOEXEC)) {
-    watch(poll_, prober_.fd(), 0);
-    watch(poll_, flooder_, 1);
+        batch_(repeat(frames_.request, SIZE_MAX, kWriteBytes + 2 * frames_.request.size())) {
+    poller_.watch(prober_.fd(), 0);
+    poller_.watch(flooder_, 1);
   }
 
   void run(size_t warmup_ms, size_t measure_ms) {
@@ -54,24 +52,18 @@ class Flood {
     const uint64_t start = now_ns();
     loop(measure_ms);
     const double seconds = static_cast<double>(now_ns() - start) / 1e9;
-    const Histogram& latencies = prober_.latencies();
-    std::array<char, 256> line;
-    std::snprintf(line.data(), line.size(),
-                  "{\"stage\":\"%s\",\"probes\":%llu,\"p50Us\":%.1f,\"p99Us\":%.1f,\"maxUs\":%.1f,"
-                  "\"floodMessages\":%llu,\"seconds\":%.6f}",
-                  stage, static_cast<unsigned long long>(latencies.count()), latencies.quantile_us(0.5),
-                  latencies.quantile_us(0.99),
-                  std::max(latencies.max_us(), static_cast<double>(prober_.waiting_ns()) / 1000.0),
+    std::array<char, 320> line;
+    std::snprintf(line.data(), line.size(), "{\"stage\":\"%s\",%s,\"floodMessages\":%llu,\"seconds\":%.6f}", stage,
+                  prober_.figures().c_str(),
                   static_cast<unsigned long long>((read_ - read) / frames_.reply.size()), seconds);
     report_stage(line.data());
   }
 
   void loop(size_t milliseconds) {
     const uint64_t end = now_ns() + milliseconds * 1'000'000;
-    std::array<epoll_event, 2> events;
     bool is_moving = true;
     while (now_ns() < end) {
-      if (epoll_wait(poll_, events.data(), 2, is_moving ? 0 : 10) < 0 && errno != EINTR) fail_errno("epoll_wait");
+      poller_.wait(is_moving ? 0 : 10, [](uint64_t, uint32_t) {});
       prober_.receive();
       is_moving = is_flooding_ && write() + read() > 0;
     }
@@ -102,7 +94,7 @@ class Flood {
   int flooder_;
   Frames frames_;
   std::vector<uint8_t> batch_;
-  int poll_;
+  Poller poller_;
   bool is_flooding_ = false;
   uint64_t written_ = 0;
   uint64_t read_ = 0;

@@ -35,17 +35,27 @@ void append_header(std::vector<uint8_t>& out, uint8_t first, size_t length, bool
 
 }  // namespace
 
-Frames make_frames(const std::string& kind, size_t payload_bytes) {
+std::vector<uint8_t> make_request(uint8_t first, std::span<const uint8_t> payload) {
   static constexpr std::array<uint8_t, 4> kKey = {0x37, 0xfa, 0x21, 0x3d};
+  std::vector<uint8_t> frame;
+  append_header(frame, first, payload.size(), true);
+  frame.insert(frame.end(), kKey.begin(), kKey.end());
+  for (size_t i = 0; i < payload.size(); i++) frame.push_back(payload[i] ^ kKey[i % 4]);
+  return frame;
+}
+
+std::vector<uint8_t> make_reply(uint8_t first, std::span<const uint8_t> payload) {
+  std::vector<uint8_t> frame;
+  append_header(frame, first, payload.size(), false);
+  frame.insert(frame.end(), payload.begin(), payload.end());
+  return frame;
+}
+
+Frames make_frames(const std::string& kind, size_t payload_bytes) {
   const std::vector<uint8_t> payload = make_payload(kind, payload_bytes);
   const uint8_t first = kind == "binary" ? 0x82 : 0x81;
-  Frames frames;
-  append_header(frames.request, first, payload.size(), true);
-  frames.request.insert(frames.request.end(), kKey.begin(), kKey.end());
-  for (size_t i = 0; i < payload.size(); i++) frames.request.push_back(payload[i] ^ kKey[i % 4]);
-  append_header(frames.reply, first, payload.size(), false);
-  frames.reply_header = frames.reply.size();
-  frames.reply.insert(frames.reply.end(), payload.begin(), payload.end());
+  Frames frames{make_request(first, payload), make_reply(first, payload), 0};
+  frames.reply_header = frames.reply.size() - payload.size();
   return frames;
 }
 

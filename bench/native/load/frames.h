@@ -4,8 +4,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
+
+/// A message of one frame as a client sends it, masked. `first`: its first byte.
+std::vector<uint8_t> make_request(uint8_t first, std::span<const uint8_t> payload);
+/// The same as a server sends it.
+std::vector<uint8_t> make_reply(uint8_t first, std::span<const uint8_t> payload);
 
 /// One message as the client sends it, masked, and as the server must echo it.
 struct Frames {

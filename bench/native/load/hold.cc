@@ -1,40 +1,36 @@
-// Mode hold: connections that only exist; for the server's memory. Names: port, connections.
-// Reports three stages, and goes on when it is answered: open (all are), used (each has had one echo of 64 bytes of
-// text), closed (each with a closing handshake that the server has ended).
-#include <sys/socket.h>
-#include <unistd.h>
-
+// Mode hold: connections that only exist; for the server's memory. Names: port, connections, those of traffic.h.
+// Reports three stages, and goes on when it is answered: open (all are), used (each has had one echo), closed (each with a
+// closing handshake that the server has ended).
 #include <vector>
 
-#include "frames.h"
 #include "modes.h"
 #include "process.h"
 #include "socket.h"
+#include "traffic.h"
 
 namespace {
 
-void wait_for_end(int fd) {
-  char byte;
-  if (recv(fd, &byte, 1, 0) != 0) fail("the server sent something behind its close frame, or reset");
-  close(fd);
+void exchange(int fd, const Traffic& traffic) {
+  send_all(fd, traffic.frames.request);
+  if (traffic.extensions.empty()) {
+    receive_exactly(fd, traffic.frames.reply);
+    return;
+  }
+  // Whether contexts are kept may differ from connection to connection, and the reply with it.
+  if (receive_frame(fd)[0] != kCompressedText) fail("a reply is not one compressed frame");
 }
 
 }  // namespace
 
 void run_hold(const Arguments& arguments) {
-  const Frames frames = make_frames("text", 64);
+  const Traffic traffic = prepare_traffic(arguments);
   std::vector<int> sockets(arguments.number("connections"));
-  for (size_t i = 0; i < sockets.size(); i++) sockets[i] = open_connection(arguments.number("port"), i);
+  for (size_t i = 0; i < sockets.size(); i++)
+    sockets[i] = open_connection(arguments.number("port"), i, traffic.extensions);
   report_stage("{\"stage\":\"open\"}");
-  for (const int fd : sockets) {
-    send_all(fd, frames.request);
-    receive_exactly(fd, frames.reply);
-  }
+  for (const int fd : sockets) exchange(fd, traffic);
   report_stage("{\"stage\":\"used\"}");
-  for (const int fd : sockets) send_all(fd, kCloseRequest);
-  for (const int fd : sockets) {
-    receive_exactly(fd, kCloseReply);
-    wait_for_end(fd);
-  }
+  for (const int fd : sockets) send_close(fd);
+  for (const int fd : sockets) finish_close(fd);
   report_stage("{\"stage\":\"closed\"}");
 }

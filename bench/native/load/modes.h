@@ -8,3 +8,4 @@ void run_hold(const Arguments& arguments);
 void run_churn(const Arguments& arguments);
 void run_mute(const Arguments& arguments);
 void run_flood(const Arguments& arguments);
+void run_stall(const Arguments& arguments);

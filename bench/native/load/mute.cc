@@ -2,11 +2,9 @@
 // Names: port, clients, bytes (of one binary message), total-bytes (offered by all together), quiet-ms, limit-ms.
 // Ends when the kernel has taken nothing for quiet-ms, because all is sent or because the server has stopped reading.
 // Prints offeredBytes, acceptedBytes, and of the good client probes, p50Us, p99Us, maxUs (one that still waits counts).
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -14,6 +12,7 @@
 
 #include "frames.h"
 #include "modes.h"
+#include "poller.h"
 #include "prober.h"
 #include "process.h"
 #include "socket.h"
@@ -34,13 +33,12 @@ class Mute {
       : prober_(arguments.number("port")),
         request_(make_frames("binary", arguments.number("bytes")).request),
         clients_(arguments.number("clients")),
-        share_(whole_frames(arguments.number("total-bytes") / clients_.size())),
-        poll_(epoll_create1(EPOLL_CLOEXEC)) {
+        share_(whole_frames(arguments.number("total-bytes") / clients_.size())) {
     for (size_t i = 0; i < clients_.size(); i++) {
       clients_[i].fd = open_connection(arguments.number("port"), i);
-      watch(poll_, clients_[i].fd, i);
+      poller_.watch(clients_[i].fd, i);
     }
-    watch(poll_, prober_.fd(), clients_.size());
+    poller_.watch(prober_.fd(), clients_.size());
   }
 
   void run(size_t quiet_ms, size_t limit_ms) {
@@ -76,28 +74,23 @@ class Mute {
   }
 
   void wait(int milliseconds) {
-    std::array<epoll_event, 64> events;
-    if (epoll_wait(poll_, events.data(), static_cast<int>(events.size()), milliseconds) < 0 && errno != EINTR)
-      fail_errno("epoll_wait");
+    poller_.wait(milliseconds, [](uint64_t, uint32_t) {});
     prober_.receive();
   }
 
   void print() const {
     uint64_t accepted = 0;
     for (const MuteClient& client : clients_) accepted += client.sent;
-    const Histogram& latencies = prober_.latencies();
-    std::printf(
-        "{\"offeredBytes\":%llu,\"acceptedBytes\":%llu,\"probes\":%llu,\"p50Us\":%.1f,\"p99Us\":%.1f,\"maxUs\":%.1f}\n",
-        static_cast<unsigned long long>(share_ * clients_.size()), static_cast<unsigned long long>(accepted),
-        static_cast<unsigned long long>(latencies.count()), latencies.quantile_us(0.5), latencies.quantile_us(0.99),
-        std::max(latencies.max_us(), static_cast<double>(prober_.waiting_ns()) / 1000.0));
+    std::printf("{\"offeredBytes\":%llu,\"acceptedBytes\":%llu,%s}\n",
+                static_cast<unsigned long long>(share_ * clients_.size()), static_cast<unsigned long long>(accepted),
+                prober_.figures().c_str());
   }
 
   Prober prober_;
   std::vector<uint8_t> request_;
   std::vector<MuteClient> clients_;
   size_t share_;
-  int poll_;
+  Poller poller_;
 };
 
 }  // namespace

@@ -2,7 +2,10 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstdio>
 
 #include "process.h"
 #include "socket.h"
@@ -31,6 +34,15 @@ void Prober::receive() {
     latencies_.add(waiting_ns());
     start();
   }
+}
+
+std::string Prober::figures() const {
+  std::array<char, 160> text;
+  std::snprintf(text.data(), text.size(), "\"probes\":%llu,\"p50Us\":%.1f,\"p99Us\":%.1f,\"maxUs\":%.1f",
+                static_cast<unsigned long long>(latencies_.count()), latencies_.quantile_us(0.5),
+                latencies_.quantile_us(0.99),
+                std::max(latencies_.max_us(), static_cast<double>(waiting_ns()) / 1000.0));
+  return text.data();
 }
 
 uint64_t Prober::waiting_ns() const { return now_ns() - sent_at_; }

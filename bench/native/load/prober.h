@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "frames.h"
@@ -19,11 +20,13 @@ class Prober {
   void receive();
   /// Counts anew from the next echo on.
   void reset() { latencies_ = Histogram(); }
-  const Histogram& latencies() const { return latencies_; }
-  /// How long the message in flight has been waiting: an echo that never comes is seen only here.
-  uint64_t waiting_ns() const;
+  /// Members of a JSON object: probes, p50Us, p99Us, maxUs. One that still waits counts for the last, so that an echo that
+  /// never comes is seen.
+  std::string figures() const;
 
  private:
+  uint64_t waiting_ns() const;
+
   Frames frames_;
   int fd_;
   std::vector<uint8_t> received_;

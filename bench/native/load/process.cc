@@ -33,8 +33,16 @@ void report_stage(const std::string& json) {
   if (byte == EOF) std::exit(1);
 }
 
-ProcessCpu::ProcessCpu(size_t pid) {
-  if (clock_getcpuclockid(static_cast<pid_t>(pid), &clock_) != 0) fail("no process " + std::to_string(pid));
+Stopwatch::Stopwatch(size_t pid) {
+  if (clock_getcpuclockid(static_cast<pid_t>(pid), &cpu_clock_) != 0) fail("no process " + std::to_string(pid));
+  start();
 }
 
-uint64_t ProcessCpu::read_ns() const { return read_clock(clock_); }
+void Stopwatch::start() {
+  cpu_start_ns_ = read_clock(cpu_clock_);
+  start_ns_ = now_ns();
+}
+
+double Stopwatch::seconds() const { return static_cast<double>(now_ns() - start_ns_) / 1e9; }
+
+double Stopwatch::cpu_seconds() const { return static_cast<double>(read_clock(cpu_clock_) - cpu_start_ns_) / 1e9; }

@@ -16,12 +16,16 @@ uint64_t now_ns();
 /// Prints a line for the harness and waits until it answers with one; ends the program if the harness has gone.
 void report_stage(const std::string& json);
 
-/// User and system time of another process, all threads, in nanoseconds.
-class ProcessCpu {
+/// Time, and user and system time of another process, all threads, since it was made or started anew.
+class Stopwatch {
  public:
-  explicit ProcessCpu(size_t pid);
-  uint64_t read_ns() const;
+  explicit Stopwatch(size_t pid);
+  void start();
+  double seconds() const;
+  double cpu_seconds() const;
 
  private:
-  clockid_t clock_{};
+  clockid_t cpu_clock_{};
+  uint64_t start_ns_ = 0;
+  uint64_t cpu_start_ns_ = 0;
 };

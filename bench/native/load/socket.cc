@@ -4,13 +4,14 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <vector>
 
+#include "frames.h"
 #include "process.h"
 
 namespace {
@@ -49,10 +50,11 @@ int connect_socket(size_t port, size_t index, int flags) {
 
 int start_connect(size_t port, size_t index) { return connect_socket(port, index, SOCK_NONBLOCK); }
 
-std::string handshake_request(size_t port) {
+std::string handshake_request(size_t port, const std::string& extensions) {
   return "GET / HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) +
          "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" +
+         (extensions.empty() ? "" : "Sec-WebSocket-Extensions: " + extensions + "\r\n") + "\r\n";
 }
 
 bool is_accepted(const std::string& head) {
@@ -61,9 +63,9 @@ bool is_accepted(const std::string& head) {
   return true;
 }
 
-int open_connection(size_t port, size_t index) {
+int open_connection(size_t port, size_t index, const std::string& extensions) {
   const int fd = connect_socket(port, index, 0);
-  const std::string request = handshake_request(port);
+  const std::string request = handshake_request(port, extensions);
   send_all(fd, {reinterpret_cast<const uint8_t*>(request.data()), request.size()});
   // No server speaks before it is spoken to, so nothing can come behind the response.
   std::string head;
@@ -73,6 +75,8 @@ int open_connection(size_t port, size_t index) {
     if (count <= 0) fail_errno("handshake");
     head.append(part, static_cast<size_t>(count));
   }
+  const std::string name = extensions.substr(0, extensions.find(';'));
+  if (head.find(name) == std::string::npos) fail("the server declined " + name);
   return fd;
 }
 
@@ -84,17 +88,23 @@ void send_all(int fd, std::span<const uint8_t> bytes) {
   }
 }
 
+void receive(int fd, std::span<uint8_t> bytes) {
+  const ssize_t count = recv(fd, bytes.data(), bytes.size(), MSG_WAITALL);
+  if (count < 0) fail_errno("recv");
+  if (static_cast<size_t>(count) < bytes.size()) fail("the server closed a connection");
+}
+
 void receive_exactly(int fd, std::span<const uint8_t> expected) {
   std::vector<uint8_t> received(expected.size());
-  const ssize_t count = recv(fd, received.data(), received.size(), MSG_WAITALL);
-  if (count < 0) fail_errno("recv");
-  if (static_cast<size_t>(count) < expected.size()) fail("the server closed a connection");
+  receive(fd, received);
   if (std::memcmp(received.data(), expected.data(), expected.size()) != 0) fail("an echo differs from what was sent");
 }
 
-void watch(int poll, int fd, uint64_t number) {
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLET;
-  event.data.u64 = number;
-  if (epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event) != 0) fail_errno("epoll_ctl");
+void send_close(int fd) { send_all(fd, kCloseRequest); }
+
+void finish_close(int fd) {
+  receive_exactly(fd, kCloseReply);
+  char byte;
+  if (recv(fd, &byte, 1, 0) != 0) fail("the server sent something behind its close frame, or reset");
+  close(fd);
 }

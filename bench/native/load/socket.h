@@ -10,18 +10,21 @@
 /// network with `index`, because one has too few ports for many connections.
 int start_connect(size_t port, size_t index);
 
-/// The opening handshake of every connection.
-std::string handshake_request(size_t port);
+/// The opening handshake of every connection. `extensions`: what it offers, as in the header; none if empty.
+std::string handshake_request(size_t port, const std::string& extensions = "");
 
 /// Whether `head` is a whole response; ends the program if it is not 101.
 bool is_accepted(const std::string& head);
 
-/// Connects and shakes hands, waiting for both. The socket that it returns blocks.
-int open_connection(size_t port, size_t index);
+/// Connects and shakes hands, waiting for both; ends the program if the server declines what is offered. The socket that it
+/// returns blocks.
+int open_connection(size_t port, size_t index, const std::string& extensions = "");
 
 /// For sockets that block; ends the program if the server has closed.
 void send_all(int fd, std::span<const uint8_t> bytes);
+void receive(int fd, std::span<uint8_t> bytes);
 void receive_exactly(int fd, std::span<const uint8_t> expected);
 
-/// Registers a socket for both directions, edge-triggered, under a number of its own.
-void watch(int poll, int fd, uint64_t number);
+/// A closing handshake, and the end that the server makes of it: the first part on its own, so that many may overlap.
+void send_close(int fd);
+void finish_close(int fd);
