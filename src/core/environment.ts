@@ -4,8 +4,8 @@ import type { Kernels } from './kernels.js'
 /** What the core is given by whoever embeds it. `environment` of `hotsocket/kernels` is the one for Node.js. */
 export interface Environment {
   readonly kernels: Kernels
-  /** Decodes bytes that are known to be below 0x80, from `start` to `end`. */
-  decodeAscii(bytes: Uint8Array, start: number, end: number): string
+  /** Decodes bytes from `start` to `end`, of which each is a character: byte n is U+00nn. */
+  decodeLatin1(bytes: Uint8Array, start: number, end: number): string
   /** Encodes text as UTF-8 into fresh memory; lone surrogates become U+FFFD. */
   encodeUtf8(text: string): Uint8Array
   /** Encodes text into `target` at `offset`, where at least `3 * text.length` bytes are free. Returns the byte count. */

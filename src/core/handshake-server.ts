@@ -104,7 +104,7 @@ const RULES: readonly (readonly [fault: string, holds: (headers: HeaderFields) =
 export function readUpgrade(head: RequestHead, from: RequestOrigin): Upgrade {
   const { headers } = head
   if (!asksForWebSocket(head.method, head.version, headers.get('upgrade'))) return { kind: 'http' }
-  const repeated = SINGLE_HEADERS.find((name) => headers.getAll(name).length > 1)
+  const repeated = SINGLE_HEADERS.find((name) => headers.count(name) > 1)
   if (repeated !== undefined) return refuse('malformed-request', `${repeated} appears more than once`)
   const version = headers.get('sec-websocket-version')
   if (version !== '13') return refuse('wrong-version', version === null ? 'none' : version.slice(0, 20))
@@ -133,7 +133,9 @@ export function matchesLocation(path: string, locations: readonly string[] | und
 
 /** Chooses the first subprotocol of the client's list that the server supports, or null. Source: RFC 6455 §4.2.2. */
 export function chooseProtocol(offered: readonly string[], supported: readonly string[]): string | null {
-  return offered.find((protocol) => supported.includes(protocol)) ?? null
+  const index = supported.indexOf(offered.find((protocol) => supported.includes(protocol)) ?? '')
+  // The server's own string: the client's is a part of the request, which it would keep in memory.
+  return supported[index] ?? null
 }
 
 /** An answer that opens the WebSocket. */

@@ -39,8 +39,9 @@ export function encodeHead(
   startLine: string,
   fields: readonly (readonly [string, string | null])[]
 ): Uint8Array {
-  const lines = fields.filter(([, value]) => value !== null).map(([name, value]) => `${name}: ${value}`)
-  return encodeLatin1([startLine, ...lines, '', ''].join('\r\n'))
+  let head = `${startLine}\r\n`
+  for (const [name, value] of fields) if (value !== null) head += `${name}: ${value}\r\n`
+  return encodeLatin1(`${head}\r\n`)
 }
 
 function isIterable(source: HeaderSource): source is Iterable<readonly [string, string]> {

@@ -6,16 +6,18 @@ export class HeaderFields implements Iterable<[string, string]> {
   /** Names and values in turn, in the order and spelling received: the shape of Node's `rawHeaders`. */
   readonly raw: readonly string[]
   /** A Map, so that names such as `__proto__` and `constructor` are names like any other. */
-  readonly #values = new Map<string, string[]>()
+  readonly #values = new Map<string, string | string[]>()
 
   /** `raw`: names and values in turn, already checked; kept, not copied. */
   constructor(raw: readonly string[]) {
     this.raw = raw
     for (let i = 0; i + 1 < raw.length; i += 2) {
       const name = raw[i]!.toLowerCase()
-      const values = this.#values.get(name)
-      if (values === undefined) this.#values.set(name, [raw[i + 1]!])
-      else values.push(raw[i + 1]!)
+      const value = raw[i + 1]!
+      const before = this.#values.get(name)
+      if (before === undefined) this.#values.set(name, value)
+      else if (typeof before === 'string') this.#values.set(name, [before, value])
+      else before.push(value)
     }
   }
 
@@ -25,12 +27,22 @@ export class HeaderFields implements Iterable<[string, string]> {
    */
   get(name: string): string | null {
     const key = name.toLowerCase()
-    return this.#values.get(key)?.join(separatorOf(key)) ?? null
+    const value = this.#values.get(key)
+    if (value === undefined) return null
+    return typeof value === 'string' ? value : value.join(separatorOf(key))
   }
 
   /** Finds every value of a field, in the order received; empty if there is none. */
   getAll(name: string): readonly string[] {
-    return this.#values.get(name.toLowerCase()) ?? []
+    const value = this.#values.get(name.toLowerCase())
+    if (value === undefined) return []
+    return typeof value === 'string' ? [value] : value
+  }
+
+  /** Counts the fields of a name. */
+  count(name: string): number {
+    const value = this.#values.get(name.toLowerCase())
+    return value === undefined ? 0 : typeof value === 'string' ? 1 : value.length
   }
 
   /** Tells whether there is a field of that name. */
@@ -39,7 +51,9 @@ export class HeaderFields implements Iterable<[string, string]> {
   }
 
   *[Symbol.iterator](): Generator<[string, string]> {
-    for (const [name, values] of this.#values) yield [name, values.join(separatorOf(name))]
+    for (const [name, value] of this.#values) {
+      yield [name, typeof value === 'string' ? value : value.join(separatorOf(name))]
+    }
   }
 }
 

@@ -18,6 +18,9 @@ export interface HeadLimits {
   readonly maxHeaderCount?: number
 }
 
+/** Decodes bytes from `start` to `end` as latin1: byte n is character U+00nn. */
+export type DecodeLatin1 = (bytes: Uint8Array, start: number, end: number) => string
+
 /** The first line of a request. */
 export interface RequestLine {
   readonly method: string
@@ -83,6 +86,7 @@ const FIRST_CAPACITY = 1024
  * folded lines, no space before the colon, names are tokens, values hold no control character but the tab.
  */
 export class HeadParser<Line extends object> {
+  readonly #decode: DecodeLatin1
   readonly #format: LineFormat<Line>
   readonly #maxBytes: number
   readonly #maxFields: number
@@ -97,7 +101,9 @@ export class HeadParser<Line extends object> {
   #line: Line | null = null
   readonly #raw: string[] = []
 
-  constructor(format: LineFormat<Line>, limits: HeadLimits = {}) {
+  /** `decode`: a faster way to decode than the core's own. */
+  constructor(format: LineFormat<Line>, limits: HeadLimits = {}, decode: DecodeLatin1 = decodePart) {
+    this.#decode = decode
     this.#format = format
     this.#maxBytes = limits.maxHeadBytes ?? MAX_HEAD_BYTES
     this.#maxFields = limits.maxHeaderCount ?? MAX_HEADER_COUNT
@@ -158,20 +164,32 @@ export class HeadParser<Line extends object> {
 
   /** Reads whole lines from where the last scan stopped. Returns the index behind the head, or -1. */
   #scan(bytes: Uint8Array): number {
-    for (;;) {
-      const lineEnd = bytes.indexOf(LF, this.#scanned)
-      if (lineEnd === -1 || lineEnd >= this.#maxBytes) break
-      if (bytes[lineEnd - 1] !== CR) this.#fail('a line does not end in CRLF')
-      const line = decodeLatin1(bytes.subarray(this.#lineStart, lineEnd - 1))
-      this.#lineStart = this.#scanned = lineEnd + 1
-      if (this.#line === null) this.#line = this.#format.parse(line) ?? this.#fail('the first line')
-      else if (line === '') return this.#lineStart
-      else this.#readField(line)
+    const limit = Math.min(bytes.length, this.#maxBytes)
+    const lastEnd = bytes.subarray(this.#scanned, limit).lastIndexOf(LF) + this.#scanned
+    if (lastEnd >= this.#scanned) {
+      const end = this.#readLines(this.#decode(bytes, this.#lineStart, lastEnd + 1))
+      if (end !== -1) return end
     }
     if (bytes.length >= this.#maxBytes) {
       throw new WebSocketError('head-too-big', { detail: `more than ${this.#maxBytes} bytes` })
     }
     this.#scanned = bytes.length
+    return -1
+  }
+
+  /** Reads the lines of a text that begins where a line does and ends where one does. Returns as `#scan`. */
+  #readLines(text: string): number {
+    const textStart = this.#lineStart
+    for (let start = 0; start < text.length; ) {
+      const lineEnd = text.indexOf('\n', start)
+      if (text.charCodeAt(lineEnd - 1) !== CR || lineEnd === start) this.#fail('a line does not end in CRLF')
+      const line = text.slice(start, lineEnd - 1)
+      start = lineEnd + 1
+      this.#lineStart = textStart + start
+      if (this.#line === null) this.#line = this.#format.parse(line) ?? this.#fail('the first line')
+      else if (line === '') return this.#lineStart
+      else this.#readField(line)
+    }
     return -1
   }
 
@@ -190,4 +208,8 @@ export class HeadParser<Line extends object> {
   #fail(detail: string): never {
     throw new WebSocketError(this.#format.errorCode, { detail })
   }
+}
+
+function decodePart(bytes: Uint8Array, start: number, end: number): string {
+  return decodeLatin1(bytes.subarray(start, end))
 }

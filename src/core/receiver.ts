@@ -201,7 +201,9 @@ export class Receiver {
     if (first === FINAL_BINARY) {
       this.#handler.receiveMessage(new BinaryMessage(keepBytes(chunk, start, end)))
     } else if ((kind & RowFlag.ASCII) !== 0 && end - start <= EAGER_TEXT_BYTES) {
-      this.#handler.receiveMessage(new TextMessage(this.#settings.environment.decodeAscii(chunk, start, end)))
+      this.#handler.receiveMessage(
+        new TextMessage(this.#settings.environment.decodeLatin1(chunk, start, end))
+      )
     } else if (this.#validateText(kind, chunk, start, end, true)) {
       this.#handler.receiveMessage(TextMessage.fromValidUtf8(keepBytes(chunk, start, end)))
     }

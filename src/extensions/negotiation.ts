@@ -11,6 +11,8 @@ export interface AcceptedExtensions {
   readonly negotiated: readonly NegotiatedExtension[]
 }
 
+const NOTHING: AcceptedExtensions = { answers: [], negotiated: [] }
+
 /**
  * Server: takes the client's offers in order. Of several extensions of one name the first that accepts wins. An offer
  * is declined if nothing accepts it, or if what would conflicts with one taken before: the same extension or name,
@@ -20,6 +22,7 @@ export function acceptExtensions(
   offers: readonly ExtensionOffer[],
   extensions: readonly Extension[]
 ): AcceptedExtensions {
+  if (offers.length === 0 || extensions.length === 0) return NOTHING
   const answers: ExtensionOffer[] = []
   const negotiated = negotiate((taken) => {
     for (const offer of offers) {

@@ -17,7 +17,7 @@ export function createEnvironment(kernels: Kernels): Environment {
   let next = KEY_COUNT
   return {
     kernels,
-    decodeAscii: (bytes, start, end) => latin1Slice.call(bytes, start, end),
+    decodeLatin1: (bytes, start, end) => latin1Slice.call(bytes, start, end),
     encodeUtf8: (text) => Buffer.from(text, 'utf8'),
     writeUtf8: (text, target, offset) => utf8Write.call(target, text, offset),
     allocate: (byteLength) => new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer),

@@ -103,7 +103,7 @@ export class Opening<T> implements ArrivalHandler {
   /** @internal */
   handleBytes(chunk: Uint8Array): void {
     const { maxHeadBytes, maxHeaderCount } = this.#context.options
-    this.#parser ??= new HeadParser(REQUEST_LINE, { maxHeadBytes, maxHeaderCount })
+    this.#parser ??= new HeadParser(REQUEST_LINE, { maxHeadBytes, maxHeaderCount }, environment.decodeLatin1)
     const parser = this.#parser
     try {
       const parsed = parser.push(chunk)

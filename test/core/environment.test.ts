@@ -7,9 +7,9 @@ for (const { title, environment } of IMPLEMENTATIONS) {
   describe.skipIf(environment === null)(`environment on ${title}`, () => {
     it('decodes ASCII from start to end', () => {
       const bytes = Uint8Array.from({ length: 128 }, (_, i) => i)
-      expect(environment!.decodeAscii(bytes, 0, 128)).toBe(String.fromCharCode(...bytes))
-      expect(environment!.decodeAscii(utf8('hello'), 1, 3)).toBe('el')
-      expect(environment!.decodeAscii(utf8('hello'), 5, 5)).toBe('')
+      expect(environment!.decodeLatin1(bytes, 0, 128)).toBe(String.fromCharCode(...bytes))
+      expect(environment!.decodeLatin1(utf8('hello'), 1, 3)).toBe('el')
+      expect(environment!.decodeLatin1(utf8('hello'), 5, 5)).toBe('')
     })
 
     it('encodes UTF-8, lone surrogates as U+FFFD', () => {
