@@ -6,6 +6,11 @@
 
 namespace hotsocket {
 
+// References end with the environment, of which the context is no part.
+EngineHost::~EngineHost() {
+  if (context_ != nullptr) napi_async_destroy(env_, context_);
+}
+
 bool EngineHost::open(napi_value onbatch, napi_value kept) {
   napi_value name = nullptr;
   if (watch_ == nullptr || !engine_.is_open() ||
@@ -89,8 +94,10 @@ void EngineHost::on_cleanup(napi_async_cleanup_hook_handle, void* data) {
 }
 
 void EngineHost::on_released() {
-  const std::unique_ptr<EngineHost> owned(this);
-  if (hook_ != nullptr) napi_remove_async_cleanup_hook(hook_);
+  // The hook keeps the environment until it is removed, so the host goes before it.
+  const napi_async_cleanup_hook_handle hook = hook_;
+  std::unique_ptr<EngineHost>(this).reset();
+  if (hook != nullptr) napi_remove_async_cleanup_hook(hook);
 }
 
 }  // namespace hotsocket

@@ -29,6 +29,7 @@ class EngineHost : public BatchHandler, public Watched, public MallocAllocated {
  public:
   EngineHost(napi_env env, std::unique_ptr<LoopWatch> watch, const HostMemory& memory)
       : env_(env), watch_(std::move(watch)), memory_(memory) {}
+  ~EngineHost();
 
   // Enters the event loop. `onbatch` is called with a row count for each batch. `kept` holds what `memory` points to.
   // False: nothing was begun, and the host is to be deleted.
