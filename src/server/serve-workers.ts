@@ -19,7 +19,7 @@ const STABLE_MS = 10_000
 export interface WorkerExit {
   /** Which one, from 0. */
   readonly index: number
-  /** What it threw, or null. */
+  /** What it threw, or that it did not listen in time, or null. */
   readonly error: Error | null
   readonly exitCode: number
   /** When it is started again, in ms from now. */
@@ -32,6 +32,11 @@ export interface ServeWorkersOptions {
   workers?: number
   /** Port of all servers. Default: what the module's server has as its option; if that is 0, the first one's for all. */
   port?: number
+  /**
+   * How long in ms a worker may take until it listens; 0 waits for ever. Default 30 000. One that takes longer is terminated:
+   * at the start `serveWorkers` rejects then, after a restart it is started again as if it had crashed.
+   */
+  startTimeoutMs?: number
   /**
    * How long in ms a worker may take to stop before it is terminated; 0 waits for ever. Default 5 000. It should be longer than
    * the servers' closeTimeoutMs.
@@ -46,6 +51,7 @@ export interface ServeWorkersOptions {
 const CHECKS: { readonly [Name in keyof Required<ServeWorkersOptions>]: Check } = {
   workers: integer(1, 4096),
   port: integer(0, 65_535),
+  startTimeoutMs: integer(0, MAX_TIMEOUT_MS),
   stopTimeoutMs: integer(0, MAX_TIMEOUT_MS),
   onlisten: isFunction,
   onexit: isFunction
@@ -55,8 +61,8 @@ const CHECKS: { readonly [Name in keyof Required<ServeWorkersOptions>]: Check } 
  * Starts threads that serve one port together, each with a server of its own; the kernel spreads the connections among them
  * (see the option `reusePort`, whose needs apply). `url`: a module that exports, as `server` or as default, an AsyncServer
  * that does not listen yet, or a function that makes one, or a promise of one, from `{ index, count }`; a file URL, or a path.
- * Resolves when all listen. Rejects with WebSocketError 'invalid-option', or with 'listen-failed' if one cannot be started,
- * after which none is left.
+ * Resolves when all listen. Rejects with WebSocketError 'invalid-option', or with 'listen-failed' if one cannot be started, or
+ * not in time, after which none is left.
  */
 export async function serveWorkers(
   url: string | URL,
@@ -171,14 +177,22 @@ export class WorkerGroup {
       error = cause instanceof Error ? cause : new Error(String(cause))
     })
     const ended = new Promise<number>((resolve) => worker.on('exit', resolve))
+    const { startTimeoutMs = 30_000 } = this.#options
+    const giveUp = () => {
+      error = new Error(`it does not listen after ${startTimeoutMs} ms`)
+      void worker.terminate()
+    }
+    const timer = startTimeoutMs === 0 ? undefined : setTimeout(giveUp, startTimeoutMs)
     seat.thread = { worker, control, ended }
     return new Promise((resolve, reject) => {
       control.once('message', ({ port }: ListeningReport) => {
+        clearTimeout(timer)
         seat.listensSinceMs = performance.now()
         resolve(port ?? 0)
         this.#options.onlisten?.(seat.index)
       })
       worker.on('exit', (exitCode) => {
+        clearTimeout(timer)
         const detail = `worker ${seat.index}: ${error?.message ?? `it ended with code ${exitCode}`}`
         reject(new WebSocketError('listen-failed', { detail, cause: error }))
         this.#leave(seat, error, exitCode)

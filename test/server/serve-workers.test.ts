@@ -149,6 +149,37 @@ describe.runIf(canShare)('serveWorkers', () => {
     })
   })
 
+  it.each(['await new Promise(() => setInterval(() => {}, 1000))', 'for (;;) {}'])(
+    'rejects, and leaves nothing behind, if the module is not ready in time: %s',
+    async (text) => {
+      const path = await moduleOf(text)
+      await expect(startGroup({ startTimeoutMs: 500 }, path)).rejects.toMatchObject({
+        code: 'listen-failed',
+        message: expect.stringMatching(/worker 0: it does not listen after 500 ms$/)
+      })
+    }
+  )
+
+  it('starts a worker again that was restarted and is not ready in time', async () => {
+    const path = await moduleOf(`
+      import { existsSync, writeFileSync } from 'node:fs'
+      const been = (name) => existsSync(new URL(name, import.meta.url)) || void writeFileSync(new URL(name, import.meta.url), '')
+      const isFirst = !been('first')
+      if (!isFirst && !been('second')) for (;;) {}
+      const onmessage = () => process.exit(3)
+      export const server = new AsyncServer({ host: '127.0.0.1', ...(isFirst && { onmessage }) })`)
+    const exits: WorkerExit[] = []
+    const onexit = (exit: WorkerExit) => exits.push(exit)
+    const group = await startGroup({ workers: 1, startTimeoutMs: 2000, onexit }, path)
+    const client = await openAt(group)
+    client.text('exit')
+    await until(() => exits.length === 2 && group.workers === 1, 'it is there again', 20_000)
+    expect(exits.map(({ error, restartInMs }) => [error?.message ?? null, restartInMs])).toEqual([
+      [null, 100],
+      ['it does not listen after 2000 ms', 200]
+    ])
+  })
+
   it('rejects if somebody else has the port', async () => {
     const alone = createServer().listen(0, '127.0.0.1')
     cleanUp(() => alone.close())
@@ -169,6 +200,7 @@ it.runIf(!canShare)('serveWorkers says what it needs where ports cannot be share
 
 it.each([
   [{ workers: 0 }, 'workers must be an integer from 1 to 4096'],
+  [{ startTimeoutMs: -1 }, 'startTimeoutMs must be an integer from 0 to 2147483647'],
   [{ port: -1 }, 'port must be an integer from 0 to 65535'],
   [{ onexit: 1 }, 'onexit must be a function'],
   [{ threads: 2 }, 'there is no option "threads"']
