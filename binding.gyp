@@ -12,6 +12,8 @@
       'sources': [
         'native/binding/addon.cc',
         'native/binding/byte-kernels.cc',
+        'native/binding/deflater-class.cc',
+        'native/binding/inflater-class.cc',
         'native/binding/zlib-kernels.cc',
         'native/kernels/deflater.cc',
         'native/kernels/inflater.cc',

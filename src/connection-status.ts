@@ -15,6 +15,8 @@ export type SendStatus = 'sent' | 'queued' | 'dropped'
 export interface SendOptions {
   /** Most payload bytes of one frame: a positive integer. Default: the message goes in one frame. */
   fragmentSize?: number
+  /** Whether to compress the message, where an extension that can is in use. Default: as the extension's options say. */
+  compress?: boolean
   /**
    * Called once, after `send` has returned: with null when the last byte of the message is with the kernel, or with a
    * WebSocketError if it will never be: why the connection ended, or 'not-open' if `send` returned 'dropped'. Default: none;

@@ -112,7 +112,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     if (callback !== null) checkCallback(callback)
     const { queue } = this.#transport
     const isTracked = callback !== null || this.#receipts?.isComplete === true
-    if (!this.#protocol.send(message, fragmentSize)) {
+    if (!this.#protocol.send(message, fragmentSize, options?.compress)) {
       if (callback !== null) refuseCallback(this, callback)
       return 'dropped'
     }

@@ -3,6 +3,7 @@ export { Connection } from './connection.js'
 export type { SlowPolicy } from './connection-settings.js'
 export { ReadyState, type SendOptions, type SendStatus } from './connection-status.js'
 export { CloseCode, type CloseDetails } from './core/closing.js'
+export type { Environment } from './core/environment.js'
 export { type ErrorCode, WebSocketError } from './core/errors.js'
 export type {
   AcceptedExtension,
@@ -27,6 +28,9 @@ export {
   TextMessage
 } from './core/message.js'
 export type { TrustedOrigins } from './core/origin.js'
+export { DeflateFrame, type DeflateFrameOptions } from './extensions/deflate-frame.js'
+export { DeflateMessage, type DeflateMessageOptions } from './extensions/deflate-message.js'
+export type { DeflateOptions } from './extensions/deflate-options.js'
 export { LOG_LEVELS, type Logger, type LogLevel } from './log.js'
 export type { SentCallback } from './receipts.js'
 export { AsyncServer, type AsyncServerOptions } from './server/async-server.js'

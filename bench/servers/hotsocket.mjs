@@ -34,7 +34,7 @@ const VARIANTS = {
 
 function deflate(settings) {
   if (hotsocket.DeflateMessage === undefined) throw new Error('hotsocket has no DeflateMessage')
-  return { extensions: [new hotsocket.DeflateMessage({ threshold: 0, ...settings })] }
+  return { extensions: [new hotsocket.DeflateMessage({ thresholdBytes: 0, ...settings })] }
 }
 
 const variant = process.argv[2]

@@ -9,4 +9,8 @@ namespace hotsocket {
 // src/core/kernels.ts. Needs the instance data. On failure a JavaScript exception is pending.
 void define_zlib_kernels(napi_env env, napi_value exports);
 
+// Its parts: false on failure.
+bool define_inflater(napi_env env, napi_value exports);
+bool define_deflater(napi_env env, napi_value exports);
+
 }  // namespace hotsocket

@@ -33,11 +33,28 @@ Inflated inflate(Inflater& inflater, std::span<const std::uint8_t> message, std:
     const auto head = message.first(std::min(piece_size, message.size()));
     message = message.subspan(head.size());
     const Bytes piece(head.begin(), head.end());
-    const InflateStatus status = inflater.inflate(piece, message.empty(), max_bytes, out);
+    const InflateStatus status = inflater.inflate(piece, message.empty(), max_bytes, max_bytes, out);
     require(out.size() <= max_bytes);
     if (status != InflateStatus::kOk) return {status, {}};
   } while (!message.empty());
   return {InflateStatus::kOk, {out.bytes().begin(), out.bytes().end()}};
+}
+
+// The same in slices of at most `budget` bytes.
+Inflated inflate_in_slices(Inflater& inflater, std::span<const std::uint8_t> message, std::size_t budget,
+                           std::size_t max_bytes) {
+  Bytes text;
+  for (;;) {
+    const Bytes rest(message.begin(), message.end());
+    ByteBuffer out;
+    const InflateStatus status = inflater.inflate(rest, true, max_bytes - text.size(), budget, out);
+    require(out.size() <= budget);
+    text.insert(text.end(), out.bytes().begin(), out.bytes().end());
+    if (status == InflateStatus::kOk) return {status, text};
+    if (status != InflateStatus::kMore) return {status, {}};
+    require(inflater.rest() <= message.size());
+    message = message.last(inflater.rest());
+  }
 }
 
 void require_round_trip(const hotsocket::ZlibApi& zlib, const Bytes& text, int window_bits) {
@@ -68,6 +85,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // A message that is both corrupt and too large is called either: its input is counted before it is inflated.
   require((actual.status == InflateStatus::kOk) == (expected.status == InflateStatus::kOk));
   require(actual.bytes == expected.bytes);
+
+  const auto sliced = Inflater::create(*zlib, 15);
+  const Inflated in_slices = inflate_in_slices(*sliced, message, piece_size, max_bytes);
+  require((in_slices.status == InflateStatus::kOk) == (expected.status == InflateStatus::kOk));
+  require(in_slices.bytes == expected.bytes);
 
   const auto small = Inflater::create(*zlib, window_bits);
   const Inflated in_small = inflate(*small, message, piece_size, max_bytes);

@@ -22,6 +22,9 @@ class ByteBuffer {
   // Counts the first `count` bytes of the room as written.
   void commit(std::size_t count) { size_ += count; }
 
+  // Takes back the last `count` bytes, which are there.
+  void drop(std::size_t count) { size_ -= count; }
+
   void clear() { size_ = 0; }
 
   // Makes the capacity `capacity` bytes, if it is less. False if there is no memory; nothing is lost then.

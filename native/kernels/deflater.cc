@@ -11,6 +11,9 @@ namespace {
 // Source: RFC 7692 §7.2.3.6.
 constexpr std::array<std::uint8_t, 5> kEmptyBlock = {0x00, 0x00, 0x00, 0xff, 0xff};
 
+// What the end of a message is stripped of. Source: RFC 7692 §7.2.1.
+constexpr std::size_t kTailBytes = 4;
+
 constexpr std::size_t kFirstOutputBytes = 256;
 constexpr std::size_t kMaxSliceBytes = std::size_t{1} << 30;  // zlib counts in 32 bits
 
@@ -21,7 +24,7 @@ std::unique_ptr<Deflater> Deflater::create(const ZlibApi& api, const DeflaterOpt
   if (deflater == nullptr) return nullptr;
   const int result =
       api.deflate_init2(&deflater->stream_, options.level, Z_DEFLATED, -options.window_bits, options.mem_level,
-                        Z_DEFAULT_STRATEGY, ZLIB_VERSION, static_cast<int>(sizeof(z_stream)));
+                        options.strategy, ZLIB_VERSION, static_cast<int>(sizeof(z_stream)));
   if (result != Z_OK) return nullptr;
   return deflater;
 }
@@ -42,6 +45,30 @@ DeflateStatus Deflater::deflate(std::span<const std::uint8_t> piece, bool is_fin
   const DeflateStatus status = run(Z_SYNC_FLUSH, out);
   if (status != DeflateStatus::kOk || out.size() > before) return status;
   return out.append(kEmptyBlock) ? DeflateStatus::kOk : DeflateStatus::kNoMemory;
+}
+
+DeflateStatus Deflater::deflate_message(std::span<const std::uint8_t> message, std::span<std::uint8_t> target,
+                                        std::optional<std::size_t>& target_bytes, ByteBuffer& out) {
+  target_bytes.reset();
+  if (message.size() <= kMaxSliceBytes && target.size() <= kMaxSliceBytes && target.size() >= kEmptyBlock.size()) {
+    stream_.next_in = const_cast<Bytef*>(message.data());  // zlib reads only
+    stream_.avail_in = static_cast<uInt>(message.size());
+    stream_.next_out = target.data();
+    stream_.avail_out = static_cast<uInt>(target.size());
+    api_.deflate(&stream_, Z_SYNC_FLUSH);
+    const std::size_t yielded = target.size() - stream_.avail_out;
+    if (stream_.avail_out > 0) {
+      target_bytes = yielded == 0 ? kEmptyBlock.size() - kTailBytes : yielded - kTailBytes;
+      if (yielded == 0) target.front() = 0;
+      return DeflateStatus::kOk;
+    }
+    // It goes on behind what was written.
+    if (!out.append(target)) return DeflateStatus::kNoMemory;
+    message = message.last(stream_.avail_in);
+  }
+  const DeflateStatus status = deflate(message, true, out);
+  if (status == DeflateStatus::kOk) out.drop(kTailBytes);
+  return status;
 }
 
 void Deflater::reset() { api_.deflate_reset(&stream_); }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "byte-buffer.h"
@@ -19,6 +20,7 @@ struct DeflaterOptions {
   int window_bits = 15;  // 9-15: zlib's raw deflate has no window of 256 bytes
   int level = 6;         // 0-9
   int mem_level = 8;     // 1-9
+  int strategy = Z_DEFAULT_STRATEGY;  // or Z_RLE, which reaches back one byte only
 };
 
 class Deflater : public MallocAllocated {
@@ -35,6 +37,11 @@ class Deflater : public MallocAllocated {
 
   // Deflates one piece of a message behind what `out` holds. With `is_final` the output ends with 00 00 ff ff.
   DeflateStatus deflate(std::span<const std::uint8_t> piece, bool is_final, ByteBuffer& out);
+
+  // Deflates a whole message without the tail 00 00 ff ff: into `target`, if it has room, with the count in
+  // `target_bytes`; else behind what `out` holds, and `target_bytes` is nothing.
+  DeflateStatus deflate_message(std::span<const std::uint8_t> message, std::span<std::uint8_t> target,
+                                std::optional<std::size_t>& target_bytes, ByteBuffer& out);
 
   // Forgets the window and the message that has begun.
   void reset();

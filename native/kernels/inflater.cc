@@ -39,20 +39,35 @@ std::unique_ptr<Inflater> Inflater::create(const ZlibApi& api, int window_bits) 
 Inflater::~Inflater() { api_.inflate_end(&stream_); }
 
 InflateStatus Inflater::inflate(std::span<const std::uint8_t> piece, bool is_final, std::size_t max_bytes,
-                                ByteBuffer& out) {
+                                std::size_t budget, ByteBuffer& out) {
   if (!accept_input(piece.size(), max_bytes)) return InflateStatus::kTooLarge;
-  while (!piece.empty()) {
+  while (!piece.empty() || is_midway_) {
+    is_midway_ = false;
     const auto slice = piece.first(std::min(piece.size(), kMaxSliceBytes));
     piece = piece.subspan(slice.size());
-    const InflateStatus status = inflate_slice(slice, max_bytes, out);
+    const InflateStatus status = inflate_slice(slice, max_bytes, budget, out);
+    if (status == InflateStatus::kMore) {
+      is_midway_ = true;
+      rest_ = stream_.avail_in + piece.size();
+      input_bytes_ -= rest_;  // it is counted when it comes again
+    }
     if (status != InflateStatus::kOk) return status;
   }
   return is_final ? end_message() : InflateStatus::kOk;
 }
 
+InflateStatus Inflater::inflate_message(std::span<const std::uint8_t> message, std::size_t max_bytes,
+                                        std::size_t budget, ByteBuffer& out) {
+  const InflateStatus status = inflate(message, false, max_bytes, budget, out);
+  if (status != InflateStatus::kOk) return status;
+  // The tail ends a block and yields nothing: no budget is needed any more.
+  return inflate(kTail, true, max_bytes, max_bytes, out);
+}
+
 void Inflater::reset() {
   api_.inflate_reset(&stream_);
   is_inside_message_ = false;
+  is_midway_ = false;
 }
 
 std::size_t Inflater::memory_bytes(int window_bits) {
@@ -70,17 +85,20 @@ bool Inflater::accept_input(std::size_t byte_length, std::size_t max_bytes) {
   return input_bytes_ <= max_input_bytes_;
 }
 
-InflateStatus Inflater::inflate_slice(std::span<const std::uint8_t> slice, std::size_t max_bytes, ByteBuffer& out) {
+InflateStatus Inflater::inflate_slice(std::span<const std::uint8_t> slice, std::size_t max_bytes, std::size_t budget,
+                                      ByteBuffer& out) {
+  const std::size_t stop = std::min(max_bytes, budget);
   stream_.next_in = const_cast<Bytef*>(slice.data());  // zlib reads only
   stream_.avail_in = static_cast<uInt>(slice.size());
   for (;;) {
     const bool is_at_limit = out.size() >= max_bytes;
-    if (!is_at_limit && out.room().empty() && !out.grow(kFirstOutputBytes, max_bytes)) return InflateStatus::kNoMemory;
+    if (!is_at_limit && out.size() >= budget) return InflateStatus::kMore;
+    if (!is_at_limit && out.room().empty() && !out.grow(kFirstOutputBytes, stop)) return InflateStatus::kNoMemory;
     // At the limit one byte of room tells an end from an excess.
     std::uint8_t excess = 0;
     const std::span<std::uint8_t> room =
         is_at_limit ? std::span(&excess, 1)
-                    : out.room().first(std::min({out.room().size(), max_bytes - out.size(), kMaxSliceBytes}));
+                    : out.room().first(std::min({out.room().size(), stop - out.size(), kMaxSliceBytes}));
     stream_.next_out = room.data();
     stream_.avail_out = static_cast<uInt>(room.size());
 

@@ -13,7 +13,8 @@
 
 namespace hotsocket {
 
-enum class InflateStatus { kOk, kCorrupt, kTooLarge, kNoMemory };
+// `kMore`: the budget is used up, and the piece is not done.
+enum class InflateStatus { kOk, kMore, kCorrupt, kTooLarge, kNoMemory };
 
 class Inflater : public MallocAllocated {
   struct Key {};  // only `create` has one
@@ -31,9 +32,18 @@ class Inflater : public MallocAllocated {
   ~Inflater();
 
   // Inflates one piece of a message behind what `out` holds, which it never lets hold more than `max_bytes` bytes.
-  // `is_final`: the message ends with the piece, as Inflater in src/core/kernels.ts says. After any status but kOk the
-  // stream is of no use.
-  InflateStatus inflate(std::span<const std::uint8_t> piece, bool is_final, std::size_t max_bytes, ByteBuffer& out);
+  // `is_final`: the message ends with the piece, as Inflater in src/core/kernels.ts says. `budget`, at least 1: with so
+  // many bytes in `out` it stops, if that is less than `max_bytes`; the call that follows kMore takes the last `rest()`
+  // bytes of the piece. After any status but kOk and kMore the stream is of no use.
+  InflateStatus inflate(std::span<const std::uint8_t> piece, bool is_final, std::size_t max_bytes, std::size_t budget,
+                        ByteBuffer& out);
+
+  // Inflates a message, or what is left of it, that comes without the tail 00 00 ff ff.
+  InflateStatus inflate_message(std::span<const std::uint8_t> message, std::size_t max_bytes, std::size_t budget,
+                                ByteBuffer& out);
+
+  // After kMore: how many bytes of the piece are not consumed.
+  std::size_t rest() const { return rest_; }
 
   // Forgets the window and the message that has begun.
   void reset();
@@ -43,7 +53,8 @@ class Inflater : public MallocAllocated {
 
  private:
   bool accept_input(std::size_t byte_length, std::size_t max_bytes);
-  InflateStatus inflate_slice(std::span<const std::uint8_t> slice, std::size_t max_bytes, ByteBuffer& out);
+  InflateStatus inflate_slice(std::span<const std::uint8_t> slice, std::size_t max_bytes, std::size_t budget,
+                              ByteBuffer& out);
   InflateStatus end_stream();
   void match_tail(std::span<const std::uint8_t> consumed);
   InflateStatus end_message();
@@ -60,6 +71,9 @@ class Inflater : public MallocAllocated {
   bool is_inside_message_ = false;
   // The last byte consumed was the last one of a block.
   bool is_between_blocks_ = false;
+  // The last call stopped at its budget: zlib may hold output back.
+  bool is_midway_ = false;
+  std::size_t rest_ = 0;
 
   static constexpr int kNoTail = -1;
 };

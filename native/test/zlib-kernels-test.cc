@@ -59,7 +59,7 @@ Inflated inflate(Inflater& inflater, const Bytes& message, std::size_t piece_siz
   for (std::size_t from = 0; from == 0 || from < message.size(); from += piece_size) {
     const Bytes piece = copy(std::span(message).subspan(from, std::min(piece_size, message.size() - from)));
     const bool is_final = from + piece_size >= message.size();
-    const InflateStatus status = inflater.inflate(piece, is_final, max_bytes, out);
+    const InflateStatus status = inflater.inflate(piece, is_final, max_bytes, max_bytes, out);
     check(out.size() <= max_bytes, "never holds more than the limit");
     if (status != InflateStatus::kOk) return {status, {}};
   }
@@ -100,9 +100,79 @@ void stops_a_bomb_at_the_limit() {
   const auto inflater = Inflater::create(zlib(), 15);
   ByteBuffer out;
   InflateStatus status = InflateStatus::kOk;
-  for (int i = 0; i < 4 && status == InflateStatus::kOk; i++) status = inflater->inflate(mebibyte, false, 3 << 20, out);
+  for (int i = 0; i < 4 && status == InflateStatus::kOk; i++) {
+    status = inflater->inflate(mebibyte, false, 3 << 20, 3 << 20, out);
+  }
   check(status == InflateStatus::kTooLarge, "the fourth is too much");
   check(out.size() == 3 << 20, "what was ready before stays");
+}
+
+// A message in slices of at most `budget` bytes.
+Inflated inflate_in_slices(Inflater& inflater, std::span<const std::uint8_t> message, std::size_t budget,
+                           std::size_t max_bytes) {
+  Bytes text;
+  for (;;) {
+    ByteBuffer out;
+    const Bytes input = copy(message);
+    const InflateStatus status = inflater.inflate_message(input, max_bytes - text.size(), budget, out);
+    check(out.size() <= budget, "keeps to its budget");
+    text.insert(text.end(), out.bytes().begin(), out.bytes().end());
+    if (status == InflateStatus::kOk) return {status, text};
+    if (status != InflateStatus::kMore) return {status, {}};
+    check(inflater.rest() <= message.size(), "the rest is a part of the input");
+    message = message.last(inflater.rest());
+  }
+}
+
+void inflates_in_slices() {
+  const auto deflater = Deflater::create(zlib(), {});
+  const auto inflater = Inflater::create(zlib(), 15);
+  for (const Bytes& message : {noise(3000, 4), Bytes(100'000), Bytes{}, text("Hello")}) {
+    const Bytes whole = deflate(*deflater, message, kNoLimit);
+    const auto deflated = std::span(whole).first(whole.size() - 4);
+    for (const std::size_t budget : {std::size_t{1}, std::size_t{258}, std::size_t{1000}, kNoLimit}) {
+      const auto sliced = [&](std::size_t max_bytes) {
+        inflater->reset();
+        return inflate_in_slices(*inflater, deflated, budget, max_bytes);
+      };
+      const std::size_t enough = std::max(message.size(), deflated.size());
+      check(sliced(enough) == Inflated{InflateStatus::kOk, message}, "gives it back in slices");
+      if (!message.empty()) {
+        check(inflate_in_slices(*Inflater::create(zlib(), 15), deflated, budget, message.size() - 1).status ==
+                  InflateStatus::kTooLarge,
+              "holds the limit in slices");
+      }
+    }
+    deflater->reset();
+  }
+}
+
+void deflates_into_a_target_of_any_size() {
+  const Bytes message = noise(700, 5);
+  for (std::size_t target_size = 0; target_size < 900; target_size++) {
+    const auto deflater = Deflater::create(zlib(), {});
+    Bytes target(target_size);
+    std::optional<std::size_t> count;
+    ByteBuffer out;
+    check(deflater->deflate_message(message, target, count, out) == DeflateStatus::kOk, "deflates");
+    const Bytes deflated = count ? Bytes(target.begin(), target.begin() + static_cast<std::ptrdiff_t>(*count))
+                                 : copy(out.bytes());
+    ByteBuffer inflated;
+    const auto inflater = Inflater::create(zlib(), 15);
+    check(inflater->inflate_message(deflated, 1000, 1000, inflated) == InflateStatus::kOk, "inflates");
+    check(copy(inflated.bytes()) == message, "gives it back");
+  }
+}
+
+void reaches_back_one_byte_only_by_run_lengths() {
+  Bytes message = noise(2000, 6);
+  message.insert(message.end(), message.begin(), message.begin() + 2000);
+  message.insert(message.end(), 500, 7);
+  const auto deflater = Deflater::create(zlib(), {.window_bits = 9, .strategy = Z_RLE});
+  const Bytes deflated = deflate(*deflater, message, kNoLimit);
+  check(deflated.size() > 4000, "finds no repetition");
+  check(deflated.size() < 4200, "but runs");
+  check(inflate(*Inflater::create(zlib(), 8), deflated, 7) == Inflated{InflateStatus::kOk, message}, "in 256 bytes");
 }
 
 void accepts_a_final_block() {
@@ -143,6 +213,9 @@ int main() {
   hotsocket::gives_back_messages_in_one_context();
   hotsocket::holds_the_limit_to_the_byte();
   hotsocket::stops_a_bomb_at_the_limit();
+  hotsocket::inflates_in_slices();
+  hotsocket::deflates_into_a_target_of_any_size();
+  hotsocket::reaches_back_one_byte_only_by_run_lengths();
   hotsocket::accepts_a_final_block();
   hotsocket::survives_any_input();
   hotsocket::reports_failed_allocations();

@@ -1,5 +1,6 @@
 // Owns the interface between the protocol and its extensions (RFC 6455 §9). Must not know any extension by name.
 import { CloseCode, canSendCloseCode } from './closing.js'
+import type { Environment } from './environment.js'
 import { WebSocketError } from './errors.js'
 
 /** One parameter of an extension: its name, and its value or null if it has none. */
@@ -22,6 +23,13 @@ export interface ExtensionData {
   readonly rsv: number
   /** Not to be changed (a hook returns other bytes instead), nor kept: valid until the hook returns. */
   readonly payload: Uint8Array
+  /**
+   * Set by a hook whose next call, on any connection, writes to the memory of `payload`: it is copied before. Otherwise what
+   * a hook returns is no longer its own, and must not change.
+   */
+  readonly isShared?: boolean
+  /** Of what is sent: whether it shall be compressed, if the application has said so. */
+  readonly compress?: boolean | undefined
 }
 
 /**
@@ -60,10 +68,10 @@ export interface Extension {
   readonly opcodes: readonly number[]
   /** Client: the offers, in order of preference; later ones are fallbacks. */
   offers(): readonly ExtensionOffer[]
-  /** Server: accepts an offer, or returns null to decline it (the client's next offer is tried). */
-  accept(offer: ExtensionOffer): AcceptedExtension | null
+  /** Server: accepts an offer (`environment`: the kernels and all else that a session may need), or returns null to decline it (the client's next offer is tried). */
+  accept(offer: ExtensionOffer, environment: Environment): AcceptedExtension | null
   /** Client: takes the server's answer, or returns null if the answer is not valid, which fails the connection. */
-  confirm(answer: ExtensionOffer): ExtensionSession | null
+  confirm(answer: ExtensionOffer, environment: Environment): ExtensionSession | null
 }
 
 /** A session together with what the receiver must know about its extension. */

@@ -22,9 +22,27 @@ export interface Inflater {
    * message may still yield, a non-negative integer or Infinity (which means 4 GiB - 1); checked before more is
    * allocated. Returns what is ready, which may be nothing until `isFinal`: only the concatenation over a whole message
    * is defined. The result is a copy that belongs to the caller. Returns null on failure, after which `failure` says why
-   * and only `close` may be called. Throws TypeError or RangeError for arguments of another kind.
+   * and only `close` may be called. `budget`: it may stop when so many bytes are ready, at least 1; then `rest` says how
+   * to go on. Default Infinity. Throws TypeError or RangeError for arguments of another kind.
    */
-  inflate(piece: Uint8Array, isFinal: boolean, maxBytes: number): Uint8Array | null
+  inflate(piece: Uint8Array, isFinal: boolean, maxBytes: number, budget?: number): Uint8Array | null
+  /**
+   * Inflates a whole message, or what is left of it, that comes without its tail, as `inflate` does otherwise.
+   * `keepsWindow`: false forgets the window when the message is over. `target`: the result is written to its start if it
+   * fits, and the byte count returned. Nothing may be left of a message that `inflate` began.
+   */
+  inflateMessage(
+    message: Uint8Array,
+    keepsWindow: boolean,
+    maxBytes: number,
+    budget: number,
+    target: Uint8Array | null
+  ): Uint8Array | number | null
+  /**
+   * After a call that stopped at its budget: how many bytes at the end of its input the next call must be given again,
+   * which may be none. Otherwise null.
+   */
+  readonly rest: number | null
   /** Why the last call returned null; null before any failure. */
   readonly failure: InflateFailure | null
   /** Forgets the window and a message that has begun, as without context takeover. */
@@ -41,6 +59,8 @@ export interface DeflaterOptions {
   level?: number
   /** zlib's memLevel: 1-9. Default 8. Memory: 2^(memLevel+9) bytes. */
   memLevel?: number
+  /** Reaches back one byte only (zlib's Z_RLE), so that any window is enough. Default false. */
+  isRunLength?: boolean
 }
 
 /** Deflates messages to raw deflate streams (RFC 1951), keeping the window between messages. */
@@ -51,6 +71,16 @@ export interface Deflater {
    * concatenation over a whole message is defined, and that only as what inflates to the input: twins may differ in bytes.
    */
   deflate(piece: Uint8Array, isFinal: boolean): Uint8Array
+  /**
+   * Deflates a whole message, without the tail 00 00 ff ff. `keepsWindow`: false forgets the window afterwards. `target`: the
+   * result is written there at `offset` if it fits, and the byte count returned; what stands behind it is undefined.
+   */
+  deflateMessage(
+    message: Uint8Array,
+    keepsWindow: boolean,
+    target: Uint8Array | null,
+    offset: number
+  ): Uint8Array | number
   /** Forgets the window and a message that has begun, as without context takeover. */
   reset(): void
   /** Releases the context. Idempotent; any other call after it throws. */

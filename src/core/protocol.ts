@@ -145,10 +145,11 @@ export class Protocol implements ReceiverHandler {
 
   /**
    * Sends a message. `fragmentSize`: most payload bytes of a frame; null sends one frame. Returns false unless the
-   * connection is open, and if a hook of an extension throws, which fails the connection. Throws WebSocketError
-   * 'invalid-argument' for what is no message, an opcode that was not negotiated, or a wrong `fragmentSize`.
+   * connection is open, and if a hook of an extension throws, which fails the connection. `compress`: tells extensions
+   * whether to compress it; default: they decide. Throws WebSocketError 'invalid-argument' for what is no message, an opcode that
+   * was not negotiated, or a wrong `fragmentSize`.
    */
-  send(sendable: Sendable, fragmentSize: number | null = null): boolean {
+  send(sendable: Sendable, fragmentSize: number | null = null, compress?: boolean): boolean {
     const isPlain = fragmentSize === null && this.#sender.isPlain
     if (isPlain && (typeof sendable === 'string' || sendable instanceof Uint8Array)) {
       if (this.#state !== 'open') return false
@@ -159,7 +160,7 @@ export class Protocol implements ReceiverHandler {
     const message = toMessage(sendable)
     this.#checkOpcode(message.opcode)
     if (this.#state !== 'open') return false
-    const failure = this.#sender.sendMessage(message, fragmentSize)
+    const failure = this.#sender.sendMessage(message, fragmentSize, compress)
     if (failure !== null) this.receiveViolation(failure)
     return failure === null
   }

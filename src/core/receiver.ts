@@ -29,7 +29,7 @@ export interface ReceiverHandler {
   receiveViolation(error: WebSocketError): void
 }
 
-/** ASCII text up to this many bytes is decoded at once; longer text keeps its bytes until `payload` is read. */
+/** Text up to this many bytes (if it needed no extension: ASCII) is decoded at once; longer text keeps its bytes until `payload` is read. */
 const EAGER_TEXT_BYTES = 1024
 
 const WHOLE = RowFlag.FIRST | RowFlag.LAST
@@ -48,6 +48,7 @@ export class Receiver {
   readonly #handler: ReceiverHandler
   /** In the order of receiving: the last one negotiated comes first. */
   readonly #extensions: readonly NegotiatedExtension[]
+  readonly #hasFrameHooks: boolean
   readonly #maskBit: number
   /** Opcode of the message whose frames are arriving, or -1 between messages. */
   #messageOpcode = -1
@@ -71,6 +72,7 @@ export class Receiver {
     this.#settings = settings
     this.#handler = handler
     this.#extensions = extensions.length === 0 ? NO_EXTENSIONS : extensions.toReversed()
+    this.#hasFrameHooks = extensions.some(({ session }) => session.decodeFrame !== undefined)
     this.#maskBit = settings.role === 'server' ? HeaderBit.MASK : 0
   }
 
@@ -247,6 +249,9 @@ export class Receiver {
     const payload = this.#gatherFrame(kind, chunk, start, end)
     if (payload === null) return
     const isFinal = (first & HeaderBit.FIN) !== 0
+    // The usual case, for which no object is made.
+    if (isFinal && this.#assembler === null && !this.#hasFrameHooks)
+      return this.#receiveEncodedMessage(payload)
     const rsv = first & HeaderBit.RSV
     const before = this.#assembler === null ? 0 : this.#assembler.byteLength
     const maxBytes = this.#settings.limits.maxMessageBytes - before
@@ -256,9 +261,12 @@ export class Receiver {
       maxBytes
     )
     if (frame === null) return
+    if (isFinal && this.#assembler === null) return this.#receiveEncodedMessage(frame.payload, frame.isShared)
     this.#assembler ??= new Assembler(this.#settings.environment.allocate)
-    this.#assembler.add(frame.payload, 0, frame.payload.length)
-    if (isFinal) this.#receiveEncodedMessage(this.#assembler.take())
+    // Long pieces may be kept as views.
+    const { length } = frame.payload
+    this.#assembler.add(frame.isShared === true ? frame.payload.slice() : frame.payload, 0, length)
+    if (isFinal) this.#receiveEncodedMessage(this.#assembler.take(), false)
   }
 
   /** Returns the payload of a data frame, a view if it came in one piece; null while it is not whole. */
@@ -272,22 +280,32 @@ export class Receiver {
     return payload
   }
 
-  #receiveEncodedMessage(payload: Uint8Array): void {
-    const { limits, environment } = this.#settings
+  #receiveEncodedMessage(payload: Uint8Array, isShared = false): void {
     const rsv = this.#messageRsv
-    const encoded: ExtensionData = { opcode: this.#endMessage(), isFinal: true, rsv, payload }
-    const message = this.#decode('decodeMessage', encoded, limits.maxMessageBytes)
+    const encoded: ExtensionData = { opcode: this.#endMessage(), isFinal: true, rsv, payload, isShared }
+    const message = this.#decode('decodeMessage', encoded, this.#settings.limits.maxMessageBytes)
     if (message === null) return
     if (message.opcode === Opcode.TEXT) {
-      if (environment.kernels.validateUtf8(0, message.payload) !== 0) return this.#fail('invalid-utf8')
-      this.#handler.receiveMessage(TextMessage.fromValidUtf8(message.payload))
+      this.#receiveDecodedText(message)
     } else if (message.opcode === Opcode.BINARY) {
-      this.#handler.receiveMessage(new BinaryMessage(message.payload))
+      this.#handler.receiveMessage(new BinaryMessage(keepDecoded(message)))
     } else if (this.#hasOpcode(message.opcode)) {
-      this.#handler.receiveMessage(new ExtensionMessage(message.opcode, message.payload))
+      this.#handler.receiveMessage(new ExtensionMessage(message.opcode, keepDecoded(message)))
     } else {
       this.#fail('extension-failed', `a hook made a message of opcode ${message.opcode}`)
     }
+  }
+
+  #receiveDecodedText(message: ExtensionData): void {
+    const { kernels, decodeUtf8 } = this.#settings.environment
+    const { payload } = message
+    if (kernels.validateUtf8(0, payload) !== 0) return this.#fail('invalid-utf8')
+    const isShort = payload.length <= EAGER_TEXT_BYTES
+    this.#handler.receiveMessage(
+      isShort
+        ? new TextMessage(decodeUtf8(payload, 0, payload.length))
+        : TextMessage.fromValidUtf8(keepDecoded(message))
+    )
   }
 
   /** Runs one kind of hook of all extensions. Returns null if that failed the connection. */
@@ -320,6 +338,11 @@ export class Receiver {
     this.#assembler = this.#control = this.#frame = null
     this.#handler.receiveViolation(error)
   }
+}
+
+/** Returns the payload for good. A view is kept only if it pins little more than itself. */
+function keepDecoded({ payload, isShared }: ExtensionData): Uint8Array {
+  return isShared === true ? payload.slice() : keepBytes(payload, 0, payload.length)
 }
 
 function hex(byte: number): string {

@@ -23,25 +23,31 @@ const COPY_BYTES = 16 * 1024
  */
 const DIRECT_TEXT_LENGTH = 4 * 1024
 
+/** Short text is encoded here for hooks, which do not keep it. Shorter than what is passed by reference. */
+let sharedText: Uint8Array | null = null
+
 /** Encodes frames of one connection. */
 export class Sender {
   readonly #settings: SenderSettings
   readonly #output: Output
   readonly #extensions: readonly NegotiatedExtension[]
+  readonly #hasFrameHooks: boolean
 
   constructor(settings: SenderSettings, output: Output, extensions: readonly NegotiatedExtension[] = []) {
     this.#settings = settings
     this.#output = output
     this.#extensions = extensions
+    this.#hasFrameHooks = extensions.some(({ session }) => session.encodeFrame !== undefined)
   }
 
   /**
    * Sends a whole message. `fragmentSize`: most payload bytes of a frame; null sends one frame. A long binary payload
    * is passed on by reference and must not change until it is sent. Returns null; or, if a hook of an extension threw,
-   * the error to fail the connection with: a part of the message may be sent then.
+   * the error to fail the connection with: a part of the message may be sent then. `compress`: as in `ExtensionData`.
    */
-  sendMessage(message: Message, fragmentSize: number | null): WebSocketError | null {
-    if (fragmentSize !== null || this.#extensions.length > 0) return this.#sendEncoded(message, fragmentSize)
+  sendMessage(message: Message, fragmentSize: number | null, compress?: boolean): WebSocketError | null {
+    if (fragmentSize !== null || this.#extensions.length > 0)
+      return this.#sendEncoded(message, fragmentSize, compress)
     if (message instanceof TextMessage && !message.isEncoded) {
       this.#sendText(message.payload)
     } else {
@@ -66,11 +72,25 @@ export class Sender {
     this.#writeFrame(HeaderBit.FIN | opcode, payload)
   }
 
-  #sendEncoded(original: Message, fragmentSize: number | null): WebSocketError | null {
-    const whole = { opcode: original.opcode, isFinal: true, rsv: 0, payload: original.bytes }
+  #sendEncoded(
+    original: Message,
+    fragmentSize: number | null,
+    compress: boolean | undefined
+  ): WebSocketError | null {
+    const whole = {
+      opcode: original.opcode,
+      isFinal: true,
+      rsv: 0,
+      payload: this.#bytesOf(original),
+      compress
+    }
     const message = this.#encode('encodeMessage', whole)
     if (message instanceof Error) return message
     const { payload } = message
+    if (fragmentSize === null && !this.#hasFrameHooks) {
+      this.#writeData(HeaderBit.FIN | message.rsv | message.opcode, message)
+      return null
+    }
     const step = fragmentSize ?? Math.max(payload.length, 1)
     let start = 0
     do {
@@ -80,13 +100,29 @@ export class Sender {
         opcode: isFirst ? message.opcode : Opcode.CONTINUATION,
         isFinal: end === payload.length,
         rsv: isFirst ? message.rsv : 0,
-        payload: payload.subarray(start, end)
+        payload: end - start === payload.length ? payload : payload.subarray(start, end),
+        isShared: message.isShared === true,
+        compress
       })
       if (frame instanceof Error) return frame
-      this.#writeFrame((frame.isFinal ? HeaderBit.FIN : 0) | frame.rsv | frame.opcode, frame.payload)
+      this.#writeData((frame.isFinal ? HeaderBit.FIN : 0) | frame.rsv | frame.opcode, frame)
       start = end
     } while (start < payload.length)
     return null
+  }
+
+  /** The bytes that the first hook sees: of short text in memory that all share, for which no object is made. */
+  #bytesOf(message: Message): Uint8Array {
+    const { writeUtf8, allocate } = this.#settings.environment
+    const isShortText = message instanceof TextMessage && !message.isEncoded
+    if (!isShortText || message.payload.length > DIRECT_TEXT_LENGTH) return message.bytes
+    sharedText ??= allocate(3 * DIRECT_TEXT_LENGTH)
+    return sharedText.subarray(0, writeUtf8(message.payload, sharedText, 0))
+  }
+
+  #writeData(first: number, { payload, isShared }: ExtensionData): void {
+    // Longer ones are passed on by reference.
+    this.#writeFrame(first, isShared === true && payload.length > COPY_BYTES ? payload.slice() : payload)
   }
 
   /** Runs one kind of hook of all extensions. Returns an error if one threw. */

@@ -1,5 +1,6 @@
 // Owns the choice of extensions in an opening handshake (RFC 6455 §9.1): which offer is taken and what excludes what.
 // Must not know any extension by name, nor how headers are written.
+import type { Environment } from '../core/environment.js'
 import { WebSocketError } from '../core/errors.js'
 import type { Extension, ExtensionOffer, NegotiatedExtension } from '../core/extension.js'
 
@@ -20,7 +21,8 @@ const NOTHING: AcceptedExtensions = { answers: [], negotiated: [] }
  */
 export function acceptExtensions(
   offers: readonly ExtensionOffer[],
-  extensions: readonly Extension[]
+  extensions: readonly Extension[],
+  environment: Environment
 ): AcceptedExtensions {
   if (offers.length === 0 || extensions.length === 0) return NOTHING
   const answers: ExtensionOffer[] = []
@@ -28,7 +30,7 @@ export function acceptExtensions(
     for (const offer of offers) {
       for (const extension of extensions) {
         if (!extension.names.includes(offer.name) || conflicts(extension, offer.name, taken)) continue
-        const accepted = extension.accept(offer)
+        const accepted = extension.accept(offer, environment)
         if (accepted === null) continue
         answers.push({ name: offer.name, parameters: accepted.parameters })
         taken.push({ extension, name: offer.name, session: accepted.session })
@@ -51,10 +53,11 @@ export function offerExtensions(extensions: readonly Extension[]): ExtensionOffe
  */
 export function confirmExtensions(
   answers: readonly ExtensionOffer[],
-  extensions: readonly Extension[]
+  extensions: readonly Extension[],
+  environment: Environment
 ): readonly NegotiatedExtension[] {
   return negotiate((taken) => {
-    for (const answer of answers) taken.push(confirm(answer, extensions, taken))
+    for (const answer of answers) taken.push(confirm(answer, extensions, environment, taken))
   })
 }
 
@@ -86,7 +89,12 @@ function negotiate(choose: (taken: Taken[]) => void): NegotiatedExtension[] {
   }))
 }
 
-function confirm(answer: ExtensionOffer, extensions: readonly Extension[], taken: readonly Taken[]): Taken {
+function confirm(
+  answer: ExtensionOffer,
+  extensions: readonly Extension[],
+  environment: Environment,
+  taken: readonly Taken[]
+): Taken {
   const { name } = answer
   const named = extensions.filter((extension) => extension.names.includes(name))
   if (named.length === 0) throw new WebSocketError('unrequested-extension', { detail: name.slice(0, 100) })
@@ -95,7 +103,7 @@ function confirm(answer: ExtensionOffer, extensions: readonly Extension[], taken
     throw new WebSocketError('invalid-extension', { detail: `${name} conflicts with an earlier one` })
   }
   for (const extension of free) {
-    const session = extension.confirm(answer)
+    const session = extension.confirm(answer, environment)
     if (session !== null) return { extension, name, session }
   }
   throw new WebSocketError('invalid-extension', { detail: `the parameters of ${name}` })

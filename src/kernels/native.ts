@@ -17,7 +17,7 @@ import {
 } from './thresholds.js'
 
 /** The number that native/binding/addon.cc exports for the interface below. */
-const INTERFACE_VERSION = 6
+const INTERFACE_VERSION = 7
 
 /**
  * Binds a TCP socket to an address (numeric) and port that others may be bound to as well (SO_REUSEPORT); it does not listen
@@ -34,7 +34,12 @@ export interface Addon extends Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'>, 
   loadZlib(): boolean
   readonly bindSharedPort?: BindSharedPort
   readonly Inflater: new (windowBits: number) => Inflater
-  readonly Deflater: new (windowBits: number, level: number, memLevel: number) => Deflater
+  readonly Deflater: new (
+    windowBits: number,
+    level: number,
+    memLevel: number,
+    isRunLength: boolean
+  ) => Deflater
 }
 
 /** Why there is no addon. `missing`: no binary for this platform. `broken`: there is one, and it is of no use. */
@@ -121,8 +126,8 @@ function makeKernels(addon: Addon): Kernels {
     createInflater: hasZlib ? (windowBits) => new Inflater(windowBits) : jsKernels.createInflater,
     createDeflater: hasZlib
       ? (options = {}) => {
-          const { windowBits, level, memLevel } = readDeflaterOptions(options)
-          return new Deflater(windowBits, level, memLevel)
+          const { windowBits, level, memLevel, isRunLength } = readDeflaterOptions(options)
+          return new Deflater(windowBits, level, memLevel, isRunLength)
         }
       : jsKernels.createDeflater
   }

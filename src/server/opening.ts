@@ -225,7 +225,7 @@ export class Opening<T> implements ArrivalHandler {
     }
     const chosen =
       acceptance.protocol === undefined ? chooseProtocol(request.protocols, options.protocols) : protocol
-    const { answers, negotiated } = acceptExtensions(request.extensions, options.extensions)
+    const { answers, negotiated } = acceptExtensions(request.extensions, options.extensions, environment)
     const key = acceptKey(request.key, environment.sha1)
     const { headers = {} } = acceptance
     let response: Uint8Array

@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest'
 import type { Extension, ExtensionOffer, ExtensionSession } from '../../src/core/extension.js'
 import {
-  acceptExtensions,
   closeExtensions,
-  confirmExtensions,
-  offerExtensions
+  offerExtensions,
+  acceptExtensions as realAcceptExtensions,
+  confirmExtensions as realConfirmExtensions
 } from '../../src/extensions/negotiation.js'
 import { errorOf } from '../core/head-chunks.js'
+import { fixedEnvironment } from '../core/support.js'
+
+const environment = fixedEnvironment()
+const acceptExtensions = (offers: ExtensionOffer[], extensions: Extension[]) =>
+  realAcceptExtensions(offers, extensions, environment)
+const confirmExtensions = (answers: ExtensionOffer[], extensions: Extension[]) =>
+  realConfirmExtensions(answers, extensions, environment)
 
 interface FakeOptions {
   names?: string[]

@@ -98,7 +98,7 @@ describe.skipIf(load.status !== 'loaded')('native zlib classes', () => {
 
   it('refuse a this of another kind', () => {
     const inflater = new Inflater(15)
-    const deflater = new Deflater(15, 6, 8)
+    const deflater = new Deflater(15, 6, 8, false)
     for (const other of [deflater, {}, undefined, Object.create(Inflater.prototype)]) {
       expect(() => inflater.inflate.call(other as never, TAIL, true, 1)).toThrow(TypeError)
       expect(() => inflater.close.call(other as never)).toThrow(TypeError)
@@ -111,7 +111,7 @@ describe.skipIf(load.status !== 'loaded')('native zlib classes', () => {
     const before = process.memoryUsage().rss
     let most = 0
     for (let round = 0; round < 100; round++) {
-      for (let i = 0; i < 50; i++) new Deflater(15, 6, 8).deflate(json(1000), true)
+      for (let i = 0; i < 50; i++) new Deflater(15, 6, 8, false).deflate(json(1000), true)
       await new Promise(setImmediate)
       most = Math.max(most, process.memoryUsage().rss)
     }

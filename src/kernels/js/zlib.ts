@@ -6,7 +6,7 @@ import type { Deflater, DeflaterOptions, InflateFailure, Inflater } from '../../
 import { ByteCollector } from './byte-collector.js'
 
 /** What a peer leaves out at the end of a message and the caller appends again. Source: RFC 7692 §7.2.1. */
-const TAIL = [0x00, 0x00, 0xff, 0xff] as const
+const TAIL = Uint8Array.of(0x00, 0x00, 0xff, 0xff)
 /** An empty final stored block: behind a message that ends between two blocks it ends the stream; elsewhere it cannot. */
 const STREAM_END = [0x01, 0x00, 0x00, 0xff, 0xff] as const
 
@@ -24,8 +24,7 @@ export function createInflater(windowBits: number): Inflater {
 
 /** Makes a deflater of node:zlib. A message is deflated when its last piece is there. */
 export function createDeflater(options: DeflaterOptions = {}): Deflater {
-  const { windowBits, level, memLevel } = readDeflaterOptions(options)
-  return new JsDeflater(windowBits, level, memLevel)
+  return new JsDeflater(readDeflaterOptions(options))
 }
 
 /** Fills in the defaults of a deflater's options. Throws RangeError for one that is out of its range. */
@@ -33,7 +32,8 @@ export function readDeflaterOptions(options: DeflaterOptions): Required<Deflater
   return {
     windowBits: readInteger('windowBits', options.windowBits ?? 15, 9, 15),
     level: readInteger('level', options.level ?? 6, 0, 9),
-    memLevel: readInteger('memLevel', options.memLevel ?? 8, 1, 9)
+    memLevel: readInteger('memLevel', options.memLevel ?? 8, 1, 9),
+    isRunLength: readBoolean('isRunLength', options.isRunLength ?? false)
   }
 }
 
@@ -82,10 +82,16 @@ class JsInflater implements Inflater {
     return this.#failure
   }
 
-  inflate(piece: Uint8Array, isFinal: boolean, maxBytes: number): Uint8Array | null {
+  /** A message is inflated at its end: no budget stops it. */
+  get rest(): number | null {
+    return null
+  }
+
+  inflate(piece: Uint8Array, isFinal: boolean, maxBytes: number, budget?: number): Uint8Array | null {
     this.#requireWorking()
     checkPiece(piece, isFinal)
-    const limit = readMaxBytes(maxBytes)
+    const limit = readCount('maxBytes', maxBytes, 0)
+    if (budget !== undefined) readCount('budget', budget, 1)
     if (this.#state === 'between-messages') {
       this.#state = 'in-message'
       this.#maxInputBytes = 2 * limit + SPARE_INPUT_BYTES
@@ -94,7 +100,22 @@ class JsInflater implements Inflater {
     this.#pieces.append(piece)
     if (!isFinal) return EMPTY
     this.#state = 'between-messages'
-    return this.#inflateMessage(limit)
+    return this.#inflateWhole(limit)
+  }
+
+  inflateMessage(
+    message: Uint8Array,
+    keepsWindow: boolean,
+    maxBytes: number,
+    budget: number,
+    target: Uint8Array | null
+  ): Uint8Array | number | null {
+    readBoolean('keepsWindow', keepsWindow)
+    checkTarget(target)
+    if (this.inflate(message, false, maxBytes, budget) === null) return null
+    const text = this.inflate(TAIL, true, maxBytes, budget)
+    if (text !== null && !keepsWindow) this.#history.clear()
+    return text === null ? null : put(text, target, 0)
   }
 
   reset(): void {
@@ -111,7 +132,7 @@ class JsInflater implements Inflater {
   }
 
   /** A final block ends a stream; what follows it is a new one with an empty window. Source: RFC 7692 §7.2.3.4. */
-  #inflateMessage(maxBytes: number): Uint8Array | null {
+  #inflateWhole(maxBytes: number): Uint8Array | null {
     const byteLength = this.#pieces.byteLength
     this.#pieces.append(Uint8Array.from(STREAM_END))
     const input = this.#pieces.take()
@@ -157,8 +178,9 @@ class JsDeflater implements Deflater {
   readonly #pieces = new ByteCollector()
   #isClosed = false
 
-  constructor(windowBits: number, level: number, memLevel: number) {
-    this.#options = { windowBits, level, memLevel, finishFlush: constants.Z_SYNC_FLUSH }
+  constructor({ windowBits, level, memLevel, isRunLength }: Required<DeflaterOptions>) {
+    const strategy = isRunLength ? constants.Z_RLE : constants.Z_DEFAULT_STRATEGY
+    this.#options = { windowBits, level, memLevel, strategy, finishFlush: constants.Z_SYNC_FLUSH }
     this.#history = new History(windowBits)
   }
 
@@ -171,6 +193,20 @@ class JsDeflater implements Deflater {
     const bytes = deflateRawSync(text, { ...this.#options, ...this.#history.options })
     this.#history.append(text)
     return new Uint8Array(bytes)
+  }
+
+  deflateMessage(
+    message: Uint8Array,
+    keepsWindow: boolean,
+    target: Uint8Array | null,
+    offset: number
+  ): Uint8Array | number {
+    readBoolean('keepsWindow', keepsWindow)
+    checkTarget(target)
+    readCount('offset', offset, 0)
+    const deflated = this.deflate(message, true)
+    if (!keepsWindow) this.#history.clear()
+    return put(deflated.subarray(0, deflated.length - TAIL.length), target, offset)
   }
 
   reset(): void {
@@ -230,12 +266,30 @@ function checkPiece(piece: Uint8Array, isFinal: boolean): void {
   if (typeof isFinal !== 'boolean') throw typeError('isFinal must be a boolean')
 }
 
-function readMaxBytes(maxBytes: number): number {
-  if (typeof maxBytes !== 'number') throw typeError('maxBytes must be a number')
-  if (!(maxBytes >= 0) || maxBytes !== Math.floor(maxBytes)) {
-    throw rangeError('maxBytes must be a non-negative integer or Infinity')
+function checkTarget(target: Uint8Array | null): void {
+  if (target === null || target instanceof Uint8Array) return
+  throw typeError('target must be a Uint8Array or null')
+}
+
+/** Writes `bytes` to `target` and returns their count, or returns `bytes` where they do not fit. */
+function put(bytes: Uint8Array, target: Uint8Array | null, offset: number): Uint8Array | number {
+  if (target === null || bytes.length > target.length - offset) return bytes
+  target.set(bytes, offset)
+  return bytes.length
+}
+
+function readCount(name: 'maxBytes' | 'budget' | 'offset', count: number, least: 0 | 1): number {
+  if (typeof count !== 'number') throw typeError(`${name} must be a number`)
+  if (!(count >= least) || count !== Math.floor(count)) {
+    const what = least === 0 ? 'non-negative' : 'positive'
+    throw rangeError(`${name} must be a ${what} integer${name === 'offset' ? '' : ' or Infinity'}`)
   }
-  return Math.min(maxBytes, MAX_RESULT_BYTES)
+  return Math.min(count, MAX_RESULT_BYTES)
+}
+
+function readBoolean(name: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') throw typeError(`${name} must be a boolean`)
+  return value
 }
 
 function readInteger(name: string, value: number, least: number, most: number): number {

@@ -1,0 +1,142 @@
+// Owns the compression of one connection, both ways, for whole payloads: messages or frames. Must not know which.
+import { WebSocketError } from '../core/errors.js'
+import type { Deflater, DeflaterOptions, Inflater } from '../core/kernels.js'
+import { type ContextPool, deflaterBytes, inflaterBytes } from './contexts.js'
+import type { ResolvedDeflateOptions } from './deflate-options.js'
+import { MOST_WINDOW_BITS } from './deflate-parameters.js'
+
+/** Up to here level 6 costs little more than lower ones, and yields no more bytes than zlib's own defaults. */
+const SHORT_BYTES = 4 * 1024
+/** Shorter results are written to memory that all share; longer ones get memory of their own, which nobody copies. */
+const SHARED_TEXT_BYTES = 4 * 1024
+/** What the sender copies anyway. */
+const SHARED_DEFLATED_BYTES = 16 * 1024
+/** Where a window is kept: 16 KiB of messages to look back into, for half the memory of 32 KiB. */
+export const KEPT_WINDOW_BITS = 13
+
+/** What was negotiated. */
+export interface CodecTerms {
+  /** The window that we may use, 8-15 bits, and whether it is kept from one payload to the next. */
+  readonly deflateWindowBits: number
+  readonly keepsDeflateWindow: boolean
+  /** The window that the peer may use. */
+  readonly inflateWindowBits: number
+  readonly keepsInflateWindow: boolean
+}
+
+/** A result. `isShared`: it stands in memory that the next call writes to. */
+export interface Coded {
+  readonly payload: Uint8Array
+  readonly isShared: boolean
+}
+
+const sharedText = new Uint8Array(SHARED_TEXT_BYTES)
+const sharedDeflated = new Uint8Array(SHARED_DEFLATED_BYTES)
+
+/** Memory that the windows take that are kept under these terms. */
+export function keptBytes(terms: CodecTerms, options: ResolvedDeflateOptions): number {
+  const inflater = terms.keepsInflateWindow ? inflaterBytes(terms.inflateWindowBits) : 0
+  return terms.keepsDeflateWindow ? inflater + deflaterBytes(keptDeflater(terms, options)) : inflater
+}
+
+/** Inflates and deflates whole payloads. */
+export class DeflateCodec {
+  readonly #pool: ContextPool
+  readonly #terms: CodecTerms
+  readonly #options: ResolvedDeflateOptions
+  readonly #reservedBytes: number
+  /** Made at their first use, where windows are kept. */
+  #inflater: Inflater | null = null
+  #deflater: Deflater | null = null
+
+  /** `reservedBytes`: what the pool has set aside for this codec, which gives it back. */
+  constructor(pool: ContextPool, terms: CodecTerms, options: ResolvedDeflateOptions, reservedBytes: number) {
+    this.#pool = pool
+    this.#terms = terms
+    this.#options = options
+    this.#reservedBytes = reservedBytes
+  }
+
+  /**
+   * Inflates a payload that comes without its tail. Throws WebSocketError 'message-too-big' if it yields more than `maxBytes`,
+   * 'extension-failed' if it is no deflate stream.
+   */
+  inflate(payload: Uint8Array, maxBytes: number): Coded {
+    const keepsWindow = this.#terms.keepsInflateWindow
+    const inflater = this.#takeInflater()
+    const text = inflater.inflateMessage(payload, keepsWindow, maxBytes, Number.POSITIVE_INFINITY, sharedText)
+    const { failure } = text === null ? inflater : { failure: null }
+    if (!keepsWindow) this.#pool.giveInflater(inflater)
+    if (text === null) throw failure === 'too-large' ? tooBig(maxBytes) : corrupt()
+    return coded(text, sharedText)
+  }
+
+  /**
+   * Deflates a payload, without its tail. Returns null, and leaves no trace in the window, if the result would be no shorter:
+   * only where no window is kept.
+   */
+  deflate(payload: Uint8Array): Coded | null {
+    if (this.#terms.keepsDeflateWindow) {
+      this.#deflater ??= this.#pool.makeDeflater(keptDeflater(this.#terms, this.#options))
+      return coded(this.#deflater.deflateMessage(payload, true, sharedDeflated, 0), sharedDeflated)
+    }
+    const options = this.#lentDeflater(payload.length)
+    const deflater = this.#pool.takeDeflater(options)
+    const deflated = deflater.deflateMessage(payload, false, sharedDeflated, 0)
+    this.#pool.giveDeflater(deflater, options)
+    const byteLength = typeof deflated === 'number' ? deflated : deflated.length
+    return byteLength < payload.length ? coded(deflated, sharedDeflated) : null
+  }
+
+  /** Closes the contexts that were kept. */
+  close(): void {
+    this.#inflater?.close()
+    this.#deflater?.close()
+    this.#pool.unreserve(this.#reservedBytes)
+  }
+
+  #takeInflater(): Inflater {
+    if (!this.#terms.keepsInflateWindow) return this.#pool.takeInflater()
+    this.#inflater ??= this.#pool.makeInflater(this.#terms.inflateWindowBits)
+    return this.#inflater
+  }
+
+  /** A window as wide as the message is enough. */
+  #lentDeflater(byteLength: number): Required<DeflaterOptions> {
+    const { level, memLevel } = this.#options
+    const isShort = byteLength <= SHORT_BYTES
+    return withWindow(Math.min(this.#terms.deflateWindowBits, isShort ? 12 : MOST_WINDOW_BITS), {
+      level: level ?? (isShort ? 6 : 3),
+      memLevel: memLevel ?? (isShort ? 6 : 8)
+    })
+  }
+}
+
+function keptDeflater(
+  terms: CodecTerms,
+  { level, memLevel }: ResolvedDeflateOptions
+): Required<DeflaterOptions> {
+  return withWindow(terms.deflateWindowBits, { level: level ?? 6, memLevel: memLevel ?? 6 })
+}
+
+/** zlib deflates with windows from 9 bits on. One that reaches back a single byte fits into every window. */
+function withWindow(
+  windowBits: number,
+  options: { level: number; memLevel: number }
+): Required<DeflaterOptions> {
+  return { ...options, windowBits: Math.max(9, windowBits), isRunLength: windowBits < 9 }
+}
+
+function coded(result: number | Uint8Array, shared: Uint8Array): Coded {
+  return typeof result === 'number'
+    ? { payload: shared.subarray(0, result), isShared: true }
+    : { payload: result, isShared: false }
+}
+
+function tooBig(maxBytes: number): WebSocketError {
+  return new WebSocketError('message-too-big', { detail: `more than ${maxBytes} bytes after inflating` })
+}
+
+function corrupt(): WebSocketError {
+  return new WebSocketError('extension-failed', { detail: 'the payload is no deflate stream' })
+}
