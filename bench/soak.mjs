@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import WebSocket from 'ws'
 import { Server } from './harness/process.mjs'
+import { random } from './harness/random.mjs'
 
 const ROUNDS = 10
 /** The first rounds fill caches, pools and the heap's young generation. */
@@ -226,16 +227,5 @@ function send(ws, { isBinary, bytes }, next) {
     if (fin) return
     at = end
     if (next(4) === 0) ws.ping('between')
-  }
-}
-
-/** Random integers below a bound, the same for each seed (xorshift). */
-function random(seed) {
-  let state = seed | 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
   }
 }

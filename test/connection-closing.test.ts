@@ -1,7 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { CloseDetails, Connection } from '../src/index.js'
-import { connectTo, guard, pattern, recorder, serve, serveOne, until } from './support/harness.js'
+import {
+  connectTo,
+  guard,
+  pattern,
+  recorder,
+  serve,
+  serveOne,
+  serveOnePausing,
+  until
+} from './support/harness.js'
 import { encodeFrame, upgradeRequest, within } from './support/raw-client.js'
 
 guard()
@@ -128,14 +137,7 @@ describe('close', () => {
   })
 
   it('works while reading is paused', async () => {
-    const { lines, handlers } = recorder()
-    const { peer, client } = await serveOne({
-      ...handlers,
-      onmessage(client, message) {
-        lines.push(`${message.payload}`)
-        client.pause()
-      }
-    })
+    const { lines, peer, client } = await serveOnePausing()
     peer.write(Buffer.concat([encodeFrame(1, Buffer.from('a')), encodeFrame(1, Buffer.from('b'))]))
     await until(() => lines.length === 2, 'the first message arrived')
     const closing = client.close()

@@ -1,7 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Connection, Message } from '../src/index.js'
-import { guard, openAt, pattern, recorder, serve, serveOne, until } from './support/harness.js'
+import {
+  guard,
+  openAt,
+  pattern,
+  recorder,
+  serve,
+  serveOne,
+  serveOnePausing,
+  until
+} from './support/harness.js'
 import { encodeFrame, within } from './support/raw-client.js'
 
 guard()
@@ -164,14 +173,7 @@ describe('drained', () => {
 
 describe('pause and resume', () => {
   it('holds back messages of the chunk at hand and those that come, until resume', async () => {
-    const { lines, handlers } = recorder()
-    const { peer, client } = await serveOne({
-      ...handlers,
-      onmessage(client, message) {
-        lines.push(`${message.payload}`)
-        client.pause()
-      }
-    })
+    const { lines, peer, client } = await serveOnePausing()
     peer.write(Buffer.concat(['a', 'b', 'c'].map((text) => encodeFrame(1, Buffer.from(text)))))
     await until(() => lines.length === 2, 'the first message arrived')
     peer.text('d')
@@ -248,14 +250,7 @@ describe('pause and resume', () => {
   })
 
   it('§5.5.1 delivers what came before the close frame of a peer that went while it was paused', async () => {
-    const { lines, handlers } = recorder()
-    const { peer, client } = await serveOne({
-      ...handlers,
-      onmessage(client, message) {
-        lines.push(`${message.payload}`)
-        client.pause()
-      }
-    })
+    const { lines, peer, client } = await serveOnePausing()
     const frames = ['a', 'b', 'c'].map((text) => encodeFrame(1, Buffer.from(text)))
     peer.write(Buffer.concat([...frames, encodeFrame(8, Uint8Array.of(3, 232))]))
     peer.end()

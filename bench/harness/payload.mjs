@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deflateRawSync, inflateRawSync, constants as zlib } from 'node:zlib'
+import { random } from './random.mjs'
 
 /** What ends a flushed stream, and is left out of a message (RFC 7692 §7.2.1). */
 const TAIL = Buffer.from([0, 0, 0xff, 0xff])
@@ -55,10 +56,10 @@ export function inflateFrame(file) {
 }
 
 function makeJson(byteLength) {
-  const random = xorshift(20_260_401)
+  const below = random(20_260_401)
   const variedBytes = Math.min(byteLength, MAX_VARIED_BYTES)
   let records = ''
-  for (let id = 1; records.length < variedBytes; id++) records += `${JSON.stringify(makeRecord(id, random))},`
+  for (let id = 1; records.length < variedBytes; id++) records += `${JSON.stringify(makeRecord(id, below))},`
   const [head, tail] = ['{"records":[', '],"note":"']
   const closing = '"}'
   // Whole records, as often as they fit; what is left is text.
@@ -66,35 +67,24 @@ function makeJson(byteLength) {
   let body = records.repeat(Math.ceil(room / records.length)).slice(0, room)
   body = body.slice(0, body.lastIndexOf('},{') + 1)
   let note = ''
-  while (note.length < room - body.length) note += `${WORDS[random(WORDS.length)]} `
+  while (note.length < room - body.length) note += `${WORDS[below(WORDS.length)]} `
   const text = `${head}${body}${tail}${note.slice(0, room - body.length)}${closing}`
   JSON.parse(text)
   return text
 }
 
-function makeRecord(id, random) {
-  const word = () => WORDS[random(WORDS.length)]
+function makeRecord(id, below) {
+  const word = () => WORDS[below(WORDS.length)]
   return {
     id: 4_711_000 + id,
-    key: Array.from({ length: 4 }, () => random(65_536).toString(16).padStart(4, '0')).join('-'),
+    key: Array.from({ length: 4 }, () => below(65_536).toString(16).padStart(4, '0')).join('-'),
     name: `${word()} ${word()}`,
-    email: `${word()}.${word()}${random(100)}@example.com`,
-    active: random(3) > 0,
-    balance: random(1_000_000) / 100,
-    created: new Date(1.7e12 + random(2 ** 30) * 60).toISOString(),
-    tags: Array.from({ length: random(4) }, word),
-    position: { lat: (random(180_000) - 90_000) / 1000, lon: (random(360_000) - 180_000) / 1000 },
-    text: Array.from({ length: 6 + random(12) }, word).join(' ')
-  }
-}
-
-/** Random integers below a bound, the same for each seed. */
-function xorshift(seed) {
-  let state = seed
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
+    email: `${word()}.${word()}${below(100)}@example.com`,
+    active: below(3) > 0,
+    balance: below(1_000_000) / 100,
+    created: new Date(1.7e12 + below(2 ** 30) * 60).toISOString(),
+    tags: Array.from({ length: below(4) }, word),
+    position: { lat: (below(180_000) - 90_000) / 1000, lon: (below(360_000) - 180_000) / 1000 },
+    text: Array.from({ length: 6 + below(12) }, word).join(' ')
   }
 }

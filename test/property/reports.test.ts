@@ -16,25 +16,13 @@ import {
   type WebSocketError
 } from '../../src/index.js'
 import { guard, openAt, start, until } from '../support/harness.js'
+import { type Random, random } from '../support/random.js'
 import { RawClient, upgradeRequest } from '../support/raw-client.js'
 
 guard()
 
 const SEED = 6455
 const CONNECTIONS = 30
-
-/** Random integers below a bound, the same in every run (xorshift). */
-function random(seed: number): (below: number) => number {
-  let state = seed | 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
-  }
-}
-
-type Random = ReturnType<typeof random>
 
 /** What one connection accepted, and what it was told. */
 class Account {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { guard, serve, until } from '../support/harness.js'
+import { type Random, random } from '../support/random.js'
 import { encodeFrame, RawClient } from '../support/raw-client.js'
 
 guard()
@@ -11,17 +12,6 @@ const CLIENTS = 20
 const DURATION_MS = 3000
 const SEED = 6455
 
-/** Random integers below a bound, the same in every run (xorshift). */
-function random(seed: number): (below: number) => number {
-  let state = seed | 1
-  return (below) => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) % below
-  }
-}
-
 function digest(opcode: number, payload: Uint8Array): string {
   return `${opcode} ${payload.length} ${createHash('sha1').update(payload).digest('base64')}`
 }
@@ -29,7 +19,7 @@ function digest(opcode: number, payload: Uint8Array): string {
 const END = digest(1, Buffer.from('the end'))
 
 /** A random message: small ones often, large ones seldom, text of all widths. */
-function makeMessage(next: (below: number) => number): { opcode: 1 | 2; payload: Buffer } {
+function makeMessage(next: Random): { opcode: 1 | 2; payload: Buffer } {
   const byteLength = next(10) === 0 ? next(200_000) : next(4) === 0 ? next(5000) : next(130)
   if (next(2) === 0) {
     const unit = ['a', 'Grüße ', '漢字', '😀x'][next(4)]!
@@ -41,7 +31,7 @@ function makeMessage(next: (below: number) => number): { opcode: 1 | 2; payload:
 }
 
 /** Encodes a message in random fragments with pings between. */
-function encodeRandomly(opcode: number, payload: Buffer, next: (below: number) => number): Buffer {
+function encodeRandomly(opcode: number, payload: Buffer, next: Random): Buffer {
   if (next(3) > 0) return encodeFrame(opcode, payload)
   const parts: Buffer[] = []
   for (let at = 0, first = true; first || at < payload.length; first = false) {
@@ -53,12 +43,7 @@ function encodeRandomly(opcode: number, payload: Buffer, next: (below: number) =
   return Buffer.concat(parts)
 }
 
-async function writeRandomly(
-  peer: RawClient,
-  next: (below: number) => number,
-  expected: string[],
-  end: number
-): Promise<void> {
+async function writeRandomly(peer: RawClient, next: Random, expected: string[], end: number): Promise<void> {
   while (performance.now() < end) {
     const batch: Buffer[] = []
     for (let i = next(20); i >= 0; i--) {

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { AsyncServer, type AsyncServerOptions, type AttachOptions } from '../../src/index.js'
 import { certificate } from '../support/certificate.js'
-import { cleanUp, connectTo, gate, guard, openAt, recorder, until } from '../support/harness.js'
+import { cleanUp, connectTo, gate, guard, leave, openAt, recorder, until } from '../support/harness.js'
 import { encodeFrame, RawClient, upgradeRequest, within } from '../support/raw-client.js'
 
 guard()
@@ -76,10 +76,7 @@ describe('attach', () => {
       '127.0.0.1',
       client.socket.localPort
     ])
-    client.close(1000)
-    expect(await client.readClose()).toEqual({ code: 1000, reason: '' })
-    client.end()
-    await until(() => lines.length === 4, 'it is over')
+    await leave(client, lines, 4)
     expect(lines).toEqual([
       'open',
       'message with the head',

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { AsyncServer, type AsyncServerOptions } from '../../src/index.js'
 import { certificate } from '../support/certificate.js'
-import { connectTo, gate, guard, openAt, recorder, serve, start, until } from '../support/harness.js'
+import { connectTo, gate, guard, leave, openAt, recorder, serve, start, until } from '../support/harness.js'
 import { encodeFrame, upgradeRequest, within } from '../support/raw-client.js'
 
 guard()
@@ -105,10 +105,7 @@ describe('a request that is no handshake', () => {
     expect(await client.readHead()).toMatch(/^HTTP\/1\.1 101 /)
     client.text('behind it')
     await until(() => lines.length === 3, 'both arrived')
-    client.close(1000)
-    expect(await client.readClose()).toEqual({ code: 1000, reason: '' })
-    client.end()
-    await until(() => lines.length === 4, 'it is over')
+    await leave(client, lines, 4)
     expect(lines).toEqual([
       'open',
       'message with the head',

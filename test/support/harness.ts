@@ -80,6 +80,27 @@ export async function serveOne(options: AsyncServerOptions = {}) {
   return { server, peer, client: client! }
 }
 
+/** The same, with handlers that record; the connection is paused by each message. */
+export async function serveOnePausing() {
+  const { lines, handlers } = recorder()
+  const both = await serveOne({
+    ...handlers,
+    onmessage(client, message) {
+      lines.push(`${message.payload}`)
+      client.pause()
+    }
+  })
+  return { lines, ...both }
+}
+
+/** Says goodbye for a client as a good one does, and waits until the server has recorded so many lines. */
+export async function leave(client: RawClient, lines: readonly string[], lineCount: number): Promise<void> {
+  client.close(1000)
+  expect(await client.readClose()).toEqual({ code: 1000, reason: '' })
+  client.end()
+  await until(() => lines.length === lineCount, 'it is over')
+}
+
 /** Bytes of printable ASCII that show when a piece of them is missing, doubled or out of place. */
 export function pattern(byteLength: number, seed = 0): Buffer {
   return Buffer.from(Uint8Array.from({ length: byteLength }, (_, i) => 33 + ((i * 7 + (i >> 8) + seed) % 90)))
