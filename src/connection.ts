@@ -102,7 +102,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /**
    * Sends a string as a text message, bytes as a binary message, or a message object. Bytes are not copied if there are
-   * more than 16 KiB of them: neither change nor transfer them before `onsent`. Never throws because of the connection's
+   * more than 8 KiB of them: neither change nor transfer them before `onsent`. Never throws because of the connection's
    * state: see `SendStatus`. Throws WebSocketError 'invalid-argument' for what is no message, or a wrong option.
    */
   send(message: Sendable, options?: SendOptions): SendStatus {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Connection, WebSocketError } from '../src/index.js'
+import { tier } from '../src/kernels/index.js'
 import { guard, openAt, recorder, serve, serveOne, until } from './support/harness.js'
 import { closePayload, encodeFrame } from './support/raw-client.js'
 
@@ -141,6 +142,30 @@ describe('a handler that fails', () => {
       expect.stringMatching(
         /^client 127\.0\.0\.1: a handler of the application threw: oops \(RFC 6455 §7\.4\.1\)\nRangeError: oops\n {4}at /
       )
+    ])
+  })
+})
+
+describe.runIf(tier === 'engine')('bytes that are transferred right after they were sent', () => {
+  it('end their own connection, and are reported as unsent', async () => {
+    const { lines, handlers } = recorder()
+    const { server, peer, client } = await serveOne({
+      ...handlers,
+      onunsent: (_, { opcode }, { code }) => void lines.push(`unsent ${opcode} ${code}`)
+    })
+    const other = await openAt(server)
+    await until(() => server.clients.size === 2, 'both are open')
+    const bytes = new Uint8Array(20_000)
+    client.send(bytes)
+    for (const each of server.clients) each.send('behind')
+    structuredClone(bytes, { transfer: [bytes.buffer] })
+    expect(await other.readText()).toBe('behind')
+    await peer.closed
+    await until(() => server.clients.size === 1, 'it is over')
+    expect(lines.slice(2)).toEqual([
+      'unsent 2 transport-error',
+      'unsent 1 transport-error',
+      'close 1006 "" unclean remote transport-error'
     ])
   })
 })

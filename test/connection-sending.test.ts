@@ -11,9 +11,9 @@ vi.mock('../src/kernels/index.js', async (importOriginal) => {
   const original = await importOriginal<typeof import('../src/kernels/index.js')>()
   if (original.engineBinding === null) return original
   const { engineSend } = original.engineBinding
-  const counting = (recordCount: number) => {
+  const counting: typeof engineSend = (recordCount, pieces) => {
     calls.count++
-    return engineSend(recordCount)
+    return engineSend(recordCount, pieces)
   }
   return { ...original, engineBinding: { ...original.engineBinding, engineSend: counting } }
 })

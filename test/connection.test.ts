@@ -84,7 +84,7 @@ describe('Connection.send', () => {
     const clients = [...server.clients]
     for (let round = 0; round < 40; round++) {
       for (const [index, client] of clients.entries()) {
-        // Sizes differ from client to client and round to round, across the 16 KiB where bytes are no longer copied.
+        // Sizes differ from client to client and round to round, across the 8 KiB where bytes are no longer copied.
         const byteLength = (index * 31 + round * 577) % (round % 8 === 0 ? 40_000 : 900)
         const payload = `${index}/${round}:${pattern(byteLength, index + round)}`
         sent[index]!.push(payload)

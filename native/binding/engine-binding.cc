@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <vector>
 
 #include "../engine/engine.h"
 #include "../kernels/malloc-allocated.h"
@@ -18,6 +19,8 @@ namespace {
 
 // A table must have room for a row of every event of a turn, and more.
 constexpr std::size_t MIN_TABLE_ROWS = 4 * Poller::MAX_READY;
+// Most pieces of one call of engineSend.
+constexpr std::uint32_t MAX_PIECES = 64 * 1024;
 
 napi_value number(napi_env env, double value) {
   napi_value result = nullptr;
@@ -201,21 +204,6 @@ napi_value generation(napi_env env, napi_callback_info info) {
   return number(env, host->engine().generation(slot));
 }
 
-// engineSend(recordCount): sends records. Returns how many slots are listed in `stuck`.
-napi_value send(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
-  std::uint32_t count = 0;
-  EngineHost* host = host_of(env);
-  if (host == nullptr || !read_arguments(env, info, arguments)) return nullptr;
-  const HostMemory& memory = host->memory();
-  if (napi_get_value_uint32(env, arguments[0], &count) != napi_ok ||
-      count > memory.records.size() / Engine::RECORD_WORDS) {
-    return throw_type_error(env, "recordCount must be a number within the records");
-  }
-  const auto records = memory.records.first(count * Engine::RECORD_WORDS);
-  return number(env, static_cast<double>(host->engine().send(records, memory.send_arena, memory.stuck)));
-}
-
 // A Uint8Array that waits to be sent, or to be received into: held by a reference, its memory looked up at each use.
 class KeptArray : public Kept {
  public:
@@ -241,25 +229,61 @@ class KeptArray : public Kept {
   napi_ref array_ = nullptr;
 };
 
-// engineSendLong(slot, generation, offset, length, bytes): sends a piece of the send arena and a long one behind it.
-// Returns how many bytes wait.
-napi_value send_long(napi_env env, napi_callback_info info) {
-  napi_value arguments[5];
-  Target target;
-  std::uint32_t offset = 0, length = 0;
-  std::span<std::uint8_t> bytes;
-  EngineHost* host = host_of(env);
-  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
-  const std::span<const std::uint8_t> arena = host->memory().send_arena;
-  if (napi_get_value_uint32(env, arguments[2], &offset) != napi_ok ||
-      napi_get_value_uint32(env, arguments[3], &length) != napi_ok || offset > arena.size() ||
-      length > arena.size() - offset) {
-    return throw_type_error(env, "offset and length must be numbers within the send arena");
+// The Uint8Arrays of a JavaScript array.
+class PieceArrays : public Pieces {
+ public:
+  explicit PieceArrays(napi_env env) : env_(env) {}
+
+  // Fetches the elements. These may be anything, getters even: all of them run here, none while bytes are used. Returns
+  // false if `array` is no array or too long, or if a getter threw.
+  bool read(napi_value array, std::uint32_t max_count) {
+    bool is_array = false;
+    std::uint32_t count = 0;
+    if (napi_is_array(env_, array, &is_array) != napi_ok || !is_array ||
+        napi_get_array_length(env_, array, &count) != napi_ok || count > max_count) {
+      return false;
+    }
+    arrays_.resize(count);
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (napi_get_element(env_, array, i, &arrays_[i]) != napi_ok) return false;
+    }
+    return true;
   }
-  if (!read_bytes(env, arguments[4], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
-  auto kept = std::make_unique<KeptArray>(env, arguments[4]);
-  return number(env, static_cast<double>(host->engine().send_long(target.slot, target.generation,
-                                                                  arena.subspan(offset, length), std::move(kept))));
+
+  std::span<const std::uint8_t> bytes(std::size_t index) const override {
+    std::span<std::uint8_t> found;
+    if (index < arrays_.size()) read_bytes(env_, arrays_[index], found);
+    return found;
+  }
+
+  std::unique_ptr<Kept> keep(std::size_t index) const override {
+    if (index >= arrays_.size()) return nullptr;
+    return std::make_unique<KeptArray>(env_, arrays_[index]);
+  }
+
+ private:
+  napi_env env_;
+  std::vector<napi_value> arrays_;
+};
+
+// engineSend(recordCount, pieces): sends records. Returns how many slots are listed in `stuck`.
+napi_value send(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  std::uint32_t count = 0;
+  if (!read_arguments(env, info, arguments)) return nullptr;
+  PieceArrays pieces(env);
+  const bool are_read = pieces.read(arguments[1], MAX_PIECES);
+  // Not before: a getter may have done anything.
+  EngineHost* host = host_of(env);
+  if (host == nullptr) return nullptr;
+  if (!are_read) return throw_type_error(env, "pieces must be an array, and not too long");
+  const HostMemory& memory = host->memory();
+  if (napi_get_value_uint32(env, arguments[0], &count) != napi_ok ||
+      count > memory.records.size() / Engine::RECORD_WORDS) {
+    return throw_type_error(env, "recordCount must be a number within the records");
+  }
+  const auto records = memory.records.first(count * Engine::RECORD_WORDS);
+  return number(env, static_cast<double>(host->engine().send({records, memory.send_arena, pieces}, memory.stuck)));
 }
 
 // engineReceiveInto(slot, generation, bytes): lends memory for the rest of the frame at hand. Returns whether it is taken.
@@ -307,7 +331,6 @@ void define_engine(napi_env env, napi_value exports) {
       function("engineRemotePort", remote_port),
       function("engineGeneration", generation),
       function("engineSend", send),
-      function("engineSendLong", send_long),
       function("engineReceiveInto", receive_into),
       function("enginePause", call_engine<&Engine::pause>),
       function("engineResume", call_engine<&Engine::resume>),

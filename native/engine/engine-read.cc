@@ -15,15 +15,13 @@ namespace row = layout::row;
 namespace row_kind = layout::row_kind;
 namespace scan_state = layout::scan_state;
 
-// Most bytes of one read: the next socket's turn comes soon.
-constexpr std::size_t MAX_READ_BYTES = 64 * 1024;
+// Most bytes of one read: the next socket's turn comes soon. Messages of 64 KiB in all, with their headers, are no more.
+constexpr std::size_t MAX_READ_BYTES = 72 * 1024;
 // Bytes read in a row from a socket that has memory of its own for them: a long message is through sooner, and stays in
 // the cache.
 constexpr std::size_t MAX_RUN_BYTES = 512 * 1024;
 // With so many rows a batch is delivered: whoever became ready meanwhile is seen, and does not wait for all the others.
 constexpr std::size_t BATCH_ROWS = 1024;
-// With less room in the arena than this, what is in it is delivered first.
-constexpr std::size_t MIN_READ_BYTES = 16 * 1024;
 // Rows that one event or one read needs at least.
 constexpr std::size_t MIN_ROWS = 1;
 
@@ -55,7 +53,9 @@ bool Engine::read_listed(const EngineMemory& memory, BatchHandler& handler) {
     readable_.pop_front();
     at(slot).is_listed = false;
     if (!at(slot).descriptor.is_open() || at(slot).is_paused || !at(slot).is_readable) continue;
-    const bool has_room = rows_left(memory) > MIN_ROWS && memory.arena.size() - arena_used_ >= MIN_READ_BYTES;
+    // A read that the arena cuts short would cut messages.
+    const bool has_room = rows_left(memory) > MIN_ROWS &&
+                          memory.arena.size() - arena_used_ >= std::min(MAX_READ_BYTES, memory.arena.size() / 4);
     if (!has_room || row_count_ >= BATCH_ROWS) {
       if (!deliver(handler)) return false;
       poll(memory);

@@ -13,6 +13,9 @@ namespace {
 
 namespace row_kind = layout::row_kind;
 
+// Rests of pieces up to this long are copied: a reference costs more, and may hold memory of more than the piece.
+constexpr std::size_t COPIED_REST_BYTES = 16 * 1024;
+
 // Writes parts; returns the byte count, or -1 with errno set.
 ssize_t write_parts(int descriptor, std::span<iovec> parts) {
   msghdr message{};
@@ -59,8 +62,26 @@ void Engine::write_waiting(std::int32_t slot, const EngineMemory& memory) {
   shut_down_if_done(found);
 }
 
-std::size_t Engine::send(std::span<const std::int32_t> records, std::span<const std::uint8_t> arena,
-                         std::span<std::int32_t> stuck) {
+std::size_t Engine::send(const SendMemory& memory, std::span<std::int32_t> stuck) {
+  chain_records(memory.records);
+  std::size_t stuck_count = 0;
+  for (const std::int32_t first : first_records_) {
+    const std::int32_t slot = memory.records[static_cast<std::size_t>(first) * RECORD_WORDS];
+    last_record_[static_cast<std::size_t>(slot)] = -1;
+    gather_parts(first, memory);
+    send_parts(slot, memory.pieces);
+    const std::uint64_t waiting = waiting_bytes(at(slot));
+    if (waiting == 0 || (stuck_count + 1) * STUCK_WORDS > stuck.size()) continue;
+    std::int32_t* entry = &stuck[stuck_count++ * STUCK_WORDS];
+    entry[0] = slot;
+    entry[1] = low_word(waiting);
+    entry[2] = high_word(waiting);
+  }
+  return stuck_count;
+}
+
+// Links the records of each live slot; `first_records_` has the first of each.
+void Engine::chain_records(std::span<const std::int32_t> records) {
   const std::size_t count = records.size() / RECORD_WORDS;
   next_record_.assign(count, -1);
   first_records_.clear();
@@ -72,47 +93,54 @@ std::size_t Engine::send(std::span<const std::int32_t> records, std::span<const 
     else next_record_[static_cast<std::size_t>(last)] = static_cast<std::int32_t>(i);
     last = static_cast<std::int32_t>(i);
   }
-  std::size_t stuck_count = 0;
-  for (const std::int32_t first : first_records_) {
-    const std::int32_t slot = records[static_cast<std::size_t>(first) * RECORD_WORDS];
-    last_record_[static_cast<std::size_t>(slot)] = -1;
-    parts_.clear();
-    for (std::int32_t i = first; i >= 0; i = next_record_[static_cast<std::size_t>(i)]) {
-      const std::int32_t* record = &records[static_cast<std::size_t>(i) * RECORD_WORDS];
+}
+
+// Collects what the records from `first` on name. Records come from JavaScript: what they say is checked, not believed.
+void Engine::gather_parts(std::int32_t first, const SendMemory& memory) {
+  parts_.clear();
+  part_pieces_.clear();
+  for (std::int32_t i = first; i >= 0; i = next_record_[static_cast<std::size_t>(i)]) {
+    const std::int32_t* record = &memory.records[static_cast<std::size_t>(i) * RECORD_WORDS];
+    const std::int32_t piece = record[2] < 0 ? ~record[2] : -1;
+    const auto length = static_cast<std::uint32_t>(record[3]);
+    std::span<const std::uint8_t> bytes = memory.arena;
+    if (piece >= 0) {
+      bytes = memory.pieces.bytes(static_cast<std::size_t>(piece));
+      if (bytes.size() < length) bytes = {};
+    } else {
       const auto offset = static_cast<std::uint32_t>(record[2]);
-      const auto length = static_cast<std::uint32_t>(record[3]);
-      // Records come from JavaScript: what they say is checked, not believed.
-      if (offset > arena.size() || length > arena.size() - offset) continue;
-      parts_.push_back({const_cast<std::uint8_t*>(arena.data()) + offset, length});
+      if (offset > bytes.size() || length > bytes.size() - offset) continue;
+      bytes = bytes.subspan(offset);
     }
-    send_parts(slot, parts_);
-    const std::uint64_t waiting = waiting_bytes(at(slot));
-    if (waiting == 0 || (stuck_count + 1) * STUCK_WORDS > stuck.size()) continue;
-    std::int32_t* entry = &stuck[stuck_count++ * STUCK_WORDS];
-    entry[0] = slot;
-    entry[1] = low_word(waiting);
-    entry[2] = high_word(waiting);
+    if (length == 0) continue;
+    parts_.push_back({const_cast<std::uint8_t*>(bytes.data()), length});
+    part_pieces_.push_back(piece);
   }
-  return stuck_count;
 }
 
-std::uint64_t Engine::send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> head,
-                                std::unique_ptr<Kept> kept) {
-  if (!is_live(slot, generation)) return 0;
+// Writes the parts, and keeps what the socket does not take.
+void Engine::send_parts(std::int32_t slot, const Pieces& pieces) {
   Slot& found = at(slot);
-  const std::span<const std::uint8_t> bytes = kept->bytes();
-  std::array<iovec, 2> parts{iovec{const_cast<std::uint8_t*>(head.data()), head.size()},
-                             iovec{const_cast<std::uint8_t*>(bytes.data()), bytes.size()}};
-  const std::span<iovec> left = write_now(slot, parts);
-  if (left.size() == parts.size()) found.outgoing->append(head.last(left.front().iov_len));
-  if (!left.empty()) found.outgoing->append(std::move(kept), bytes.size() - left.back().iov_len);
-  return waiting_bytes(found);
+  const auto gone = std::ranges::find(parts_, nullptr, &iovec::iov_base);
+  const std::size_t left_count = write_now(slot, {parts_.begin(), gone}).size();
+  if (gone != parts_.end()) {
+    // An application has moved away what it gave to be sent: the stream would have a gap.
+    fail(slot, EFAULT);
+    if (found.outgoing == nullptr) found.outgoing = std::make_unique<Outgoing>();
+  }
+  const auto end = static_cast<std::size_t>(gone - parts_.begin());
+  for (std::size_t i = end - left_count; i < parts_.size(); ++i) keep_part(*found.outgoing, i, pieces);
 }
 
-// Writes parts, and keeps a copy of what the socket does not take.
-void Engine::send_parts(std::int32_t slot, std::span<iovec> parts) {
-  const std::span<iovec> left = write_now(slot, parts);
-  for (const iovec& part : left) at(slot).outgoing->append({static_cast<std::uint8_t*>(part.iov_base), part.iov_len});
+void Engine::keep_part(Outgoing& outgoing, std::size_t index, const Pieces& pieces) const {
+  const auto* begin = static_cast<const std::uint8_t*>(parts_[index].iov_base);
+  const std::size_t size = parts_[index].iov_len;
+  const std::int32_t piece = part_pieces_[index];
+  if (begin == nullptr) return outgoing.append(nullptr, 0, size);
+  if (piece < 0 || size <= COPIED_REST_BYTES) return outgoing.append({begin, size});
+  const auto number = static_cast<std::size_t>(piece);
+  const auto offset = static_cast<std::size_t>(begin - pieces.bytes(number).data());
+  outgoing.append(pieces.keep(number), offset, offset + size);
 }
 
 // Writes as much as the socket takes, unless earlier bytes wait. Returns the parts that are left; then there is a queue

@@ -24,6 +24,13 @@ struct EngineMemory {
   std::span<std::uint8_t> arena;
 };
 
+// What one call of `Engine::send` is about.
+struct SendMemory {
+  std::span<const std::int32_t> records;
+  std::span<const std::uint8_t> arena;
+  const Pieces& pieces;
+};
+
 // Who takes batches of rows.
 class BatchHandler {
  public:
@@ -35,7 +42,8 @@ class BatchHandler {
 
 class Engine {
  public:
-  // Words of one record given to `send`: slot, generation, offset and length in its arena.
+  // Words of one record given to `send`: slot, generation, where and how many the bytes are. Where: an offset in the arena, or
+  // ~index of a piece, whose first bytes they are.
   static constexpr std::size_t RECORD_WORDS = 4;
   // Words of one entry that `send` makes: slot, low and high word of the bytes that wait.
   static constexpr std::size_t STUCK_WORDS = 3;
@@ -87,16 +95,10 @@ class Engine {
   // is ending.
   bool turn(const EngineMemory& memory, BatchHandler& handler);
 
-  // Sends the bytes of `records`, RECORD_WORDS each, which point into `arena`. Slots that could not take all of
-  // theirs are listed in `stuck`, STUCK_WORDS each. Returns how many those are. `stuck` must have room for as many slots
-  // as there are records.
-  std::size_t send(std::span<const std::int32_t> records, std::span<const std::uint8_t> arena,
-                   std::span<std::int32_t> stuck);
-
-  // Sends `head` (short: what the socket does not take is copied) and one long piece (which is kept where it is), behind
-  // all that was given to `send` for that slot. Returns the bytes that wait now.
-  std::uint64_t send_long(std::int32_t slot, std::int32_t generation, std::span<const std::uint8_t> head,
-                          std::unique_ptr<Kept> kept);
+  // Sends the bytes of the records, RECORD_WORDS each. What a socket does not take is copied, or kept where it is if it is
+  // much of a piece. Slots that could not take all of theirs are listed in `stuck`, STUCK_WORDS each. Returns how many
+  // those are. `stuck` must have room for as many slots as there are records. A slot whose piece is gone fails.
+  std::size_t send(const SendMemory& memory, std::span<std::int32_t> stuck);
 
   // Lends memory for the rest of the frame that is arriving: the socket is read into it until it is full or the frame
   // ends. Returns false, and takes nothing, between frames, or if a part of the frame is read and not delivered.
@@ -159,8 +161,11 @@ class Engine {
   void add_row(std::int32_t slot, int kind, std::uint64_t value, const EngineMemory& memory);
   std::size_t rows_left(const EngineMemory& memory) const;
   std::size_t waiting_bytes(const Slot& slot) const { return slot.outgoing == nullptr ? 0 : slot.outgoing->size(); }
-  void send_parts(std::int32_t slot, std::span<iovec> parts);
+  void chain_records(std::span<const std::int32_t> records);
+  void gather_parts(std::int32_t first, const SendMemory& memory);
+  void send_parts(std::int32_t slot, const Pieces& pieces);
   std::span<iovec> write_now(std::int32_t slot, std::span<iovec> parts);
+  void keep_part(Outgoing& outgoing, std::size_t index, const Pieces& pieces) const;
   void shut_down_if_done(Slot& slot);
   void fail(std::int32_t slot, int error);
 
@@ -183,7 +188,8 @@ class Engine {
   std::vector<std::int32_t> next_record_;  // for each record the next one of the same slot, or -1
   std::vector<std::int32_t> last_record_;  // for each slot its last record, or -1
   std::vector<std::int32_t> first_records_;
-  std::vector<iovec> parts_;
+  std::vector<iovec> parts_;             // of one slot; bytes that are gone have no address
+  std::vector<std::int32_t> part_pieces_;  // for each part the piece that it is of, or -1
 };
 
 }  // namespace hotsocket

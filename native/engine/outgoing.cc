@@ -27,8 +27,7 @@ void Outgoing::append(std::span<const std::uint8_t> bytes) {
   }
 }
 
-void Outgoing::append(std::unique_ptr<Kept> kept, std::size_t begin) {
-  const std::size_t end = kept->bytes().size();
+void Outgoing::append(std::unique_ptr<Kept> kept, std::size_t begin, std::size_t end) {
   size_ += end - begin;
   blocks_.push_back({nullptr, std::move(kept), 0, begin, end});
 }
@@ -38,8 +37,8 @@ std::size_t Outgoing::front(std::span<iovec> parts) const {
   for (const Block& block : blocks_) {
     if (count == parts.size()) break;
     std::uint8_t* bytes = block.own.get();
-    if (block.kept != nullptr) {
-      const std::span<std::uint8_t> now = block.kept->bytes();
+    if (block.own == nullptr) {
+      const std::span<std::uint8_t> now = block.kept == nullptr ? std::span<std::uint8_t>() : block.kept->bytes();
       if (now.size() < block.end) break;
       bytes = now.data();
     }

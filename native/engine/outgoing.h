@@ -20,6 +20,16 @@ class Kept {
   virtual std::span<std::uint8_t> bytes() const = 0;
 };
 
+// Memory of others that is to be sent, by number.
+class Pieces {
+ public:
+  virtual ~Pieces() = default;
+  // The bytes as they are now; none if there is no piece of that number. Valid until control returns to the owner.
+  virtual std::span<const std::uint8_t> bytes(std::size_t index) const = 0;
+  // The same for as long as they are needed; null if there is none.
+  virtual std::unique_ptr<Kept> keep(std::size_t index) const = 0;
+};
+
 // A queue of bytes: in blocks of its own, or kept by others.
 class Outgoing {
  public:
@@ -30,8 +40,8 @@ class Outgoing {
   // Copies bytes to the end.
   void append(std::span<const std::uint8_t> bytes);
 
-  // Appends what `kept` has from `begin` on, without a copy.
-  void append(std::unique_ptr<Kept> kept, std::size_t begin);
+  // Appends what `kept` has from `begin` to `end`, without a copy. Null stands for bytes that are gone: they count.
+  void append(std::unique_ptr<Kept> kept, std::size_t begin, std::size_t end);
 
   // Fills `parts` with what is at the front, for one write. Returns how many; 0 if there is none, or if the bytes at the
   // front are gone.
@@ -46,7 +56,7 @@ class Outgoing {
  private:
   struct Block {
     std::unique_ptr<std::uint8_t[]> own;
-    std::unique_ptr<Kept> kept;  // instead of `own`
+    std::unique_ptr<Kept> kept;  // instead of `own`; neither is there if the bytes are gone
     std::size_t capacity;        // 0 of kept ones
     std::size_t begin;
     std::size_t end;

@@ -81,7 +81,7 @@ class Subject {
   void send(const Bytes& bytes, bool is_long) {
     if (!is_live()) return;
     append(sent_, bytes);
-    if (is_long) engine_.send_long(slot_, bytes, std::make_shared<Bytes>(bytes));
+    if (is_long) engine_.send_piece(slot_, bytes, std::make_shared<Bytes>(bytes));
     else engine_.send({{slot_, bytes}});
     if (is_long) append(sent_, bytes);
   }
@@ -172,7 +172,8 @@ class Run {
       case 11: return subject.send(pattern(input_.byte() * 700u), (operation & 0x80) != 0);
       case 12: return subject.read();
       case 13: return subject.end();
-      case 14: return close(subject);
+      case 14: if ((operation & 0x80) != 0) lose_piece(subject);
+        return close(subject);
       default: return send_anything();
     }
   }
@@ -200,7 +201,15 @@ class Run {
   void send_anything() {
     std::vector<std::int32_t> words;
     for (int i = 0; i < 4; ++i) words.push_back(static_cast<std::int32_t>(input_.byte() * 0x01000101u));
-    if (!engine_.engine.is_live(words[0], words[1])) engine_.send_records(words, text("nothing"));
+    if (engine_.engine.is_live(words[0], words[1])) return;
+    engine_.send_records(words, text("nothing"), {std::make_shared<Bytes>(text("piece"))});
+  }
+
+  // A record whose piece is shorter than it says, or that is none: its socket fails, and the one behind it must not be sent.
+  void lose_piece(const Subject& subject) {
+    const std::int32_t slot = subject.slot(), generation = subject.generation(), where = ~(input_.byte() % 3);
+    engine_.send_records({slot, generation, where, 1 + input_.byte(), slot, generation, 0, 4}, text("gap!"),
+                         {std::make_shared<Bytes>(), std::make_shared<Bytes>(text("x"))});
   }
 
   // What the handler does with an event comes from the input, too.

@@ -78,6 +78,21 @@ class LentBytes : public Kept {
   std::shared_ptr<Bytes> lent_;
 };
 
+// Pieces that records name.
+class LentPieces : public Pieces {
+ public:
+  explicit LentPieces(std::vector<std::shared_ptr<Bytes>> pieces) : pieces_(std::move(pieces)) {}
+  std::span<const std::uint8_t> bytes(std::size_t index) const override {
+    return index < pieces_.size() ? std::span<const std::uint8_t>(*pieces_[index]) : std::span<const std::uint8_t>();
+  }
+  std::unique_ptr<Kept> keep(std::size_t index) const override {
+    return index < pieces_.size() ? std::make_unique<LentBytes>(pieces_[index]) : nullptr;
+  }
+
+ private:
+  std::vector<std::shared_ptr<Bytes>> pieces_;
+};
+
 // What waits of each slot that could not take all.
 using Stuck = std::vector<std::pair<std::int32_t, std::uint64_t>>;
 
@@ -159,10 +174,10 @@ class EngineSubject : public BatchHandler {
     return send_records(records, arena);
   }
 
-  Stuck send_records(const std::vector<std::int32_t>& records,
-                                                                   const Bytes& arena) {
+  Stuck send_records(const std::vector<std::int32_t>& records, const Bytes& arena,
+                     std::vector<std::shared_ptr<Bytes>> pieces = {}) {
     std::vector<std::int32_t> stuck(records.size() / Engine::RECORD_WORDS * Engine::STUCK_WORDS);
-    const std::size_t stuck_count = engine.send(records, arena, stuck);
+    const std::size_t stuck_count = engine.send({records, arena, LentPieces(std::move(pieces))}, stuck);
     check(stuck_count * Engine::STUCK_WORDS <= stuck.size(), "entries are within stuck");
     Stuck result;
     for (std::size_t i = 0; i < stuck_count * Engine::STUCK_WORDS; i += Engine::STUCK_WORDS) {
@@ -172,9 +187,12 @@ class EngineSubject : public BatchHandler {
     return result;
   }
 
-  // Sends one long piece. Returns what waits.
-  std::uint64_t send_long(std::int32_t slot, std::span<const std::uint8_t> head, std::shared_ptr<Bytes> bytes) {
-    return engine.send_long(slot, engine.generation(slot), head, std::make_unique<LentBytes>(std::move(bytes)));
+  // Sends a header and a piece by reference. Returns what waits.
+  std::uint64_t send_piece(std::int32_t slot, const Bytes& head, const std::shared_ptr<Bytes>& bytes) {
+    const std::int32_t generation = engine.generation(slot);
+    const Stuck stuck = send_records({slot, generation, 0, static_cast<std::int32_t>(head.size()),
+                                      slot, generation, ~0, static_cast<std::int32_t>(bytes->size())}, head, {bytes});
+    return stuck.empty() ? 0 : stuck.front().second;
   }
 
   // Lends memory for the rest of a frame. Returns it, or null if it was not taken.

@@ -101,7 +101,7 @@ void keeps_what_the_socket_does_not_take() {
   append(expected, text("head"));
   append(expected, *lent);
   waiting += 4 + lent->size();
-  check(subject.send_long(slot, text("head"), lent) == waiting, "a long piece waits behind the others");
+  check(subject.send_piece(slot, text("head"), lent) == waiting, "a long piece waits behind the others");
   waiting += 3;
   check(subject.send({{slot, text("end")}}) == Stuck{{slot, waiting}}, "and one behind it");
   append(expected, text("end"));
@@ -170,7 +170,7 @@ void fails_when_the_peer_resets_what_waits() {
   auto [slot, peer] = adopt(subject, tcp_pair());
   while (subject.send({{slot, pattern(100'000)}}).empty()) {}
   const auto lent = std::make_shared<Bytes>(pattern(MEBIBYTE));
-  subject.send_long(slot, text("head"), lent);
+  subject.send_piece(slot, text("head"), lent);
   peer.reset();
   subject.run();
   check(subject.count(slot, row_kind::ERROR) >= 1, "an error");
@@ -184,10 +184,59 @@ void fails_when_what_was_lent_is_gone() {
   const auto [slot, peer] = adopt(subject, tcp_pair());
   while (subject.send({{slot, pattern(100'000)}}).empty()) {}
   const auto lent = std::make_shared<Bytes>(pattern(MEBIBYTE));
-  subject.send_long(slot, text("head"), lent);
+  subject.send_piece(slot, text("head"), lent);
   lent->clear();
   read_all(subject, peer);
   check(subject.count(slot, row_kind::ERROR) == 1, "an error instead of a gap");
+}
+
+void sends_pieces_between_bytes_of_the_arena() {
+  EngineSubject subject;
+  const auto [slot, peer] = adopt(subject, unix_pair());
+  const auto [other, other_peer] = adopt(subject, unix_pair());
+  const std::int32_t first = subject.engine.generation(slot), second = subject.engine.generation(other);
+  const auto piece = std::make_shared<Bytes>(text("PIECE"));
+  const auto stuck = subject.send_records({slot, first, 0, 2, slot, first, ~0, 5, other, second, ~0, 3, slot, first, 2, 1,
+                                           slot, first, ~1, 4},
+                                          text("abc"), {piece, std::make_shared<Bytes>(text("last"))});
+  check(stuck.empty() && peer.read() == text("abPIECEclast"), "in order");
+  check(other_peer.read() == text("PIE"), "as much as the record says");
+  check(piece.use_count() == 1, "nothing is kept");
+}
+
+void keeps_long_pieces_and_copies_short_ones() {
+  EngineSubject subject;
+  const auto [slot, peer] = adopt(subject, tcp_pair());
+  Bytes expected;
+  for (bool is_full = false; !is_full;) {
+    is_full = !subject.send({{slot, pattern(100'000)}}).empty();
+    append(expected, pattern(100'000));
+  }
+  const auto longer = std::make_shared<Bytes>(pattern(20'000)), shorter = std::make_shared<Bytes>(pattern(10'000, 5));
+  subject.send_piece(slot, text("head"), longer);
+  subject.send_piece(slot, text("next"), shorter);
+  check(longer.use_count() == 2 && shorter.use_count() == 1, "a reference or a copy");
+  shorter->clear();
+  for (const Bytes& bytes : {text("head"), *longer, text("next"), pattern(10'000, 5)}) append(expected, bytes);
+  check(read_all(subject, peer) == expected && longer.use_count() == 1, "all comes, and what was lent is given back");
+}
+
+void fails_where_a_piece_is_gone() {
+  const auto piece = std::make_shared<Bytes>(text("piece"));
+  // No such piece; one that is shorter than the record says.
+  for (const std::int32_t where : {~1, -0x7fffffff - 1, ~0}) {
+    EngineSubject subject;
+    const auto [slot, peer] = adopt(subject, unix_pair());
+    const auto [other, other_peer] = adopt(subject, unix_pair());
+    const std::int32_t generation = subject.engine.generation(slot);
+    const auto stuck = subject.send_records(
+        {slot, generation, 0, 2, slot, generation, where, 6, slot, generation, 0, 3,
+         other, subject.engine.generation(other), ~0, 5}, text("abc"), {piece});
+    check(stuck == Stuck{{slot, 9}}, "what was not sent counts as waiting");
+    check(peer.read() == text("ab") && other_peer.read() == text("piece"), "nothing behind the gap; the other has its own");
+    subject.run();
+    check(subject.count(slot, row_kind::ERROR) == 1 && subject.events.size() == 1, "one error");
+  }
 }
 
 void gives_up_one_socket_when_the_kernel_has_no_memory() {
@@ -230,7 +279,8 @@ void reads_nothing_where_a_record_lies() {
     check(subject.send_records({slot, number, 0, 5}, arena).empty(), "a wrong generation");
   }
   for (const std::int32_t offset : {6, HUGE, LOWEST, -1}) {
-    check(subject.send_records({slot, generation, offset, 0}, arena).empty(), "a wrong offset");
+    check(subject.send_records({slot, generation, offset, 0}, arena).empty(), "a wrong place of nothing");
+    check(offset < 0 || subject.send_records({slot, generation, offset, 1}, arena).empty(), "a wrong offset");
     check(subject.send_records({slot, generation, 0, offset}, arena).empty(), "a wrong length");
     check(subject.send_records({slot, generation, 5, offset}, arena).empty(), "a wrong length at the end");
   }
@@ -272,6 +322,9 @@ int main() {
   reports_a_failed_write_once();
   fails_when_the_peer_resets_what_waits();
   fails_when_what_was_lent_is_gone();
+  sends_pieces_between_bytes_of_the_arena();
+  keeps_long_pieces_and_copies_short_ones();
+  fails_where_a_piece_is_gone();
   gives_up_one_socket_when_the_kernel_has_no_memory();
   goes_on_after_signals();
   reads_nothing_where_a_record_lies();

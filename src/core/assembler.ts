@@ -10,6 +10,8 @@ const FIRST_BLOCK_BYTES = 256
 const LAST_BLOCK_BYTES = 64 * 1024
 /** Where a frame announces more, a block is as long as that, but at most so many times what has really arrived. */
 const MAX_TRUST_FACTOR = 16
+/** From this many bytes on a copy saves more by not being zeroed first than it costs. */
+const UNZEROED_BYTES = 8 * 1024
 /** With less room than this in a block it is not worth while to receive into it directly. */
 const MIN_ROOM_BYTES = 128 * 1024
 
@@ -24,7 +26,9 @@ export function isViewed(chunk: Uint8Array, byteLength: number): boolean {
  * would pin a buffer of more than four times its size.
  */
 export function keepBytes(chunk: Uint8Array, start: number, end: number): Uint8Array {
-  return isViewed(chunk, end - start) ? chunk.subarray(start, end) : chunk.slice(start, end)
+  if (isViewed(chunk, end - start)) return chunk.subarray(start, end)
+  // Unlike `slice` the constructor does not zero the memory first; but it needs a view to copy from.
+  return end - start < UNZEROED_BYTES ? chunk.slice(start, end) : new Uint8Array(chunk.subarray(start, end))
 }
 
 /** Gathers the pieces of one message. */

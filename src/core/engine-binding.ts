@@ -1,7 +1,10 @@
 // Owns the shape of the addon's engine as JavaScript sees it. The words of records and rows are numbered here and in
 // core/layout.ts; C++ checks every number it is given.
 
-/** Words of one record of `engineSend`: slot, generation, offset and length in the send arena. */
+/**
+ * Words of one record of `engineSend`: slot, generation, where the bytes are, how many. Where: an offset in the send arena, or
+ * ~index of a piece, whose first bytes they are.
+ */
 export const RECORD_WORDS = 4
 /** Words of one entry that `engineSend` leaves in `stuck`: slot, low and high word of the bytes that wait. */
 export const STUCK_WORDS = 3
@@ -48,13 +51,11 @@ export interface EngineBinding {
   engineRemotePort(slot: number, generation: number): number
   /** What tells a slot's connection from earlier ones. */
   engineGeneration(slot: number): number
-  /** Sends the first `recordCount` records. Returns how many entries `stuck` has. */
-  engineSend(recordCount: number): number
   /**
-   * Sends `length` bytes of the send arena from `offset` on, then `bytes`, behind all records given before. Returns how
-   * many bytes wait; until they are sent the array is kept.
+   * Sends the first `recordCount` records; those that are no offsets name elements of `pieces`. Returns how many entries
+   * `stuck` has. Pieces of which much waits are kept until they are sent; a slot whose piece is gone by then fails.
    */
-  engineSendLong(slot: number, generation: number, offset: number, length: number, bytes: Uint8Array): number
+  engineSend(recordCount: number, pieces: readonly Uint8Array[]): number
   /**
    * Lends memory for the rest of the frame that is arriving: it is received into `bytes`, until these are full or the
    * frame ends; the rows of it have `RowFlag.DIRECT`, and offsets in `bytes`. To be called at the end of a batch. Returns

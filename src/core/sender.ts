@@ -15,8 +15,11 @@ export interface SenderSettings {
   readonly environment: Environment
 }
 
-/** Unmasked payloads up to this many bytes are copied behind their header; longer ones are passed by reference. */
-const COPY_BYTES = 16 * 1024
+/**
+ * Unmasked payloads up to this many bytes are copied behind their header; longer ones are passed by reference, which
+ * saves a tenth of the time that an echo of 16 KiB takes, and nothing at 8 KiB.
+ */
+const COPY_BYTES = 8 * 1024
 /**
  * Strings up to this many UTF-16 units are encoded straight into the output, where room for 3 bytes a unit is needed: of
  * longer ones that wait too much memory would lie idle.

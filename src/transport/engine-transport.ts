@@ -6,8 +6,10 @@ import { RowKind } from '../core/layout.js'
 import type { EngineLoop } from './engine.js'
 import type { RowHandler, SendQueue, Transport } from './transport.js'
 
-/** Longer pieces are handed to the kernel by themselves, without a copy. */
+/** Of longer frames the engine may receive the rest into the message's own memory; longer encodings get memory of their own. */
 export const LONG_BYTES = 128 * 1024
+/** Most bytes of one record: they are counted in 32 bits. */
+const MAX_RECORD_BYTES = 1024 * 1024 * 1024
 
 /** Messages of one turn that the kernel has not taken whole: counted until so many bytes of the connection are sent. */
 interface Flight {
@@ -30,7 +32,7 @@ export class EngineTransport implements Transport, SendQueue {
   target: Uint8Array | null = null
   /** Where `reserve` pointed: the loop's arena, or memory of its own for what does not fit there. */
   buffer: Uint8Array
-  /** Bytes in the loop's arena. */
+  /** Bytes that the loop has recorded and not given to the engine. */
   #turnBytes = 0
   /** Messages that ended since the last `settle`. */
   #turnMessages = 0
@@ -114,7 +116,11 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   advance(byteLength: number): void {
-    if (this.buffer !== this.#loop.sendArena) return this.#sendLong(this.buffer.subarray(0, byteLength))
+    const { buffer } = this
+    if (buffer !== this.#loop.sendArena) {
+      this.buffer = this.#loop.sendArena
+      return this.append(buffer.subarray(0, byteLength))
+    }
     // Before the bytes are there, so that no flush in between misses them.
     this.schedule()
     this.#loop.advance(this.#slot, this.generation, byteLength)
@@ -122,10 +128,16 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   append(bytes: Uint8Array): void {
-    if (bytes.length > LONG_BYTES) return this.#sendLong(bytes)
-    const offset = this.reserve(bytes.length)
-    this.buffer.set(bytes, offset)
-    this.advance(bytes.length)
+    if (bytes.length > MAX_RECORD_BYTES) {
+      this.append(bytes.subarray(0, MAX_RECORD_BYTES))
+      return this.append(bytes.subarray(MAX_RECORD_BYTES))
+    }
+    this.schedule()
+    // A record more must have room.
+    this.#loop.reserve(0)
+    // Before they are recorded, which may flush them.
+    this.#turnBytes += bytes.length
+    this.#loop.append(this.#slot, this.generation, bytes)
   }
 
   endMessage(): void {
@@ -173,16 +185,11 @@ export class EngineTransport implements Transport, SendQueue {
     this.#waitingBytes = byteLength
   }
 
-  /** The bytes of the arena go to the engine; if any of them wait, or earlier ones, `setWaiting` follows. */
+  /** This turn's bytes go to the engine; if any of them wait, or earlier ones, `setWaiting` follows. */
   passOn(): void {
     if (this.#turnBytes === 0 || (this.#end & End.CLOSED) !== 0) return
-    this.#flushed(this.#turnBytes, 0)
-    this.#turnBytes = 0
-  }
-
-  #flushed(byteLength: number, waitingBytes: number): void {
-    this.#flushedBytes += byteLength
-    this.#waitingBytes = waitingBytes
+    this.#flushedBytes += this.#turnBytes
+    this.#turnBytes = this.#waitingBytes = 0
     this.#flushedBatch = this.#loop.batchCount
   }
 
@@ -232,13 +239,6 @@ export class EngineTransport implements Transport, SendQueue {
     this.#end |= End.REMOTE
     this.handler.handleEnd()
     this.#closeIfOver()
-  }
-
-  #sendLong(bytes: Uint8Array): void {
-    this.schedule()
-    // What a closed socket does not send is not to be taken for sent.
-    if ((this.#end & End.CLOSED) !== 0) this.#turnBytes += bytes.length
-    else this.#flushed(bytes.length, this.#loop.sendLong(this.#slot, this.generation, bytes))
   }
 
   #closeIfOver(): void {

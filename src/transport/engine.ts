@@ -11,16 +11,17 @@ import { atEndOfTurn } from './turn.js'
 /** Rows of one batch. */
 const TABLE_ROWS = 8192
 /** Longest piece of a batch, the engine's longest read. */
-const MAX_PIECE_BYTES = 64 * 1024
+const MAX_PIECE_BYTES = 72 * 1024
 /**
  * Bytes of one batch: fits a second-level cache. More than four times the longest piece, so that payloads are copied out
  * of it and never views (see `isViewed`): it is written again, and an application that transfers a payload's buffer away
  * must not take the bytes of other connections with it.
  */
 const ARENA_BYTES = 5 * MAX_PIECE_BYTES
-/** Bytes collected for sending before they are flushed in the middle of a turn. */
+/** Bytes collected for sending, in the arena or by reference, before they are flushed in the middle of a turn. */
 const SEND_ARENA_BYTES = 1024 * 1024
 const MAX_RECORDS = 16 * 1024
+const NO_PIECES: readonly Uint8Array[] = []
 
 /** Bun has libuv's names, and ends the process when one is called; on Deno its polls never fire. */
 export const HAS_LIBUV = process.versions.bun === undefined && process.versions.deno === undefined
@@ -38,7 +39,11 @@ export class EngineLoop {
   /** Its own buffer, not Node.js' pool. */
   readonly #arena = new Uint8Array(Buffer.allocUnsafeSlow(ARENA_BYTES).buffer)
   #recordCount = 0
+  /** Bytes in the send arena. */
   #used = 0
+  /** What records name by reference; null while that is nothing. */
+  #pieces: Uint8Array[] | null = null
+  #pieceBytes = 0
   /** Batches so far. */
   batchCount = 0
   /** Transports with something in this turn's send arena, or something to do after it. */
@@ -111,16 +116,21 @@ export class EngineLoop {
     const last = (this.#recordCount - 1) * RECORD_WORDS
     // The same slot of another generation is another connection: one may open in the turn in which one closes.
     const isOwn = last >= 0 && records[last] === slot && records[last + 1] === generation
-    if (isOwn && records[last + 2]! + records[last + 3]! === this.#used) {
+    if (isOwn && records[last + 2]! >= 0 && records[last + 2]! + records[last + 3]! === this.#used) {
       records[last + 3]! += byteLength
     } else {
-      const at = this.#recordCount++ * RECORD_WORDS
-      records[at] = slot
-      records[at + 1] = generation
-      records[at + 2] = this.#used
-      records[at + 3] = byteLength
+      this.#record(slot, generation, this.#used, byteLength)
     }
     this.#used += byteLength
+  }
+
+  /** Records bytes for a slot by reference. If there is much by now, all is flushed. */
+  append(slot: number, generation: number, bytes: Uint8Array): void {
+    this.#pieces ??= []
+    this.#record(slot, generation, ~this.#pieces.length, bytes.length)
+    this.#pieces.push(bytes)
+    this.#pieceBytes += bytes.length
+    if (this.#pieceBytes >= SEND_ARENA_BYTES) this.flush()
   }
 
   /** Has a transport visited after the next flush, which comes at the end of this turn. */
@@ -131,28 +141,15 @@ export class EngineLoop {
     atEndOfTurn(this.#onendofturn)
   }
 
-  /**
-   * Sends a long piece of a slot: in one go with what was recorded last, if that is the slot's own (the frame's header).
-   * Returns how many of the slot's bytes wait.
-   */
-  sendLong(slot: number, generation: number, bytes: Uint8Array): number {
-    const last = (this.#recordCount - 1) * RECORD_WORDS
-    const isOwn = last >= 0 && this.#records[last] === slot && this.#records[last + 1] === generation
-    if (isOwn) this.#recordCount--
-    // What the arena has stays there until the next use of it.
-    this.flush()
-    const offset = isOwn ? this.#records[last + 2]! : 0
-    const length = isOwn ? this.#records[last + 3]! : 0
-    return this.#binding.engineSendLong(slot, generation, offset, length, bytes)
-  }
-
-  /** Sends what is in the send arena. */
+  /** Sends what is recorded. */
   flush(): void {
-    if (this.#used === 0) return
     const count = this.#recordCount
-    this.#recordCount = this.#used = 0
+    if (count === 0) return
+    const pieces = this.#pieces ?? NO_PIECES
+    this.#recordCount = this.#used = this.#pieceBytes = 0
+    this.#pieces = null
     for (const transport of this.#dirty) transport.passOn()
-    const stuckCount = count === 0 ? 0 : this.#binding.engineSend(count)
+    const stuckCount = this.#binding.engineSend(count, pieces)
     for (let at = 0; at < stuckCount * STUCK_WORDS; at += STUCK_WORDS) {
       const waiting = join(this.#stuck[at + 1]!, this.#stuck[at + 2]!)
       this.#transports[this.#stuck[at]!]?.setWaiting(waiting)
@@ -162,6 +159,16 @@ export class EngineLoop {
   /** Forgets an arrival that has opened, or is gone. */
   forgetArrival(slot: number): void {
     this.#arrivals.delete(slot)
+  }
+
+  /** `where`: an offset in the arena, or ~index of a piece. */
+  #record(slot: number, generation: number, where: number, byteLength: number): void {
+    const records = this.#records
+    const at = this.#recordCount++ * RECORD_WORDS
+    records[at] = slot
+    records[at + 1] = generation
+    records[at + 2] = where
+    records[at + 3] = byteLength
   }
 
   /** Forgets a slot whose socket is closed. */

@@ -25,7 +25,7 @@ describe('a server', () => {
 
   it('passes long bytes on by reference, and copies short ones', () => {
     const { sender, output } = make('server')
-    const [short, long] = [noise(16 * 1024), noise(16 * 1024 + 1)]
+    const [short, long] = [noise(8 * 1024), noise(8 * 1024 + 1)]
     sender.sendPayload(short)
     sender.sendPayload(long)
     const taken = output.take()
