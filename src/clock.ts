@@ -7,6 +7,7 @@
 export class Timeouts<Item> {
   readonly #durationMs: number
   readonly #onexpire: (item: Item) => void
+  /** Whole milliseconds, rounded down: they stand in the map itself, where each fraction would be an object. */
   readonly #deadlines = new Map<Item, number>()
   #timer: NodeJS.Timeout | null = null
 
@@ -20,7 +21,7 @@ export class Timeouts<Item> {
   start(item: Item): void {
     if (this.#durationMs === 0) return
     this.#deadlines.delete(item)
-    this.#deadlines.set(item, performance.now() + this.#durationMs)
+    this.#deadlines.set(item, Math.floor(performance.now()) + this.#durationMs)
     this.#timer ??= this.#arm(this.#durationMs)
   }
 

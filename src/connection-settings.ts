@@ -4,7 +4,7 @@ import type { Connection } from './connection.js'
 import type { CloseDetails } from './core/closing.js'
 import type { WebSocketError } from './core/errors.js'
 import type { Message } from './core/message.js'
-import type { ProtocolSettings } from './core/protocol.js'
+import type { ProtocolSettings } from './core/terms.js'
 import type { Logger } from './log.js'
 
 /** What to do with a connection whose send queue passed its high watermark. */

@@ -2,6 +2,7 @@
 // Must not know servers or clients (their rules come as settings), nor how its transport carries bytes.
 import { randomUUID } from 'node:crypto'
 import type { ConnectionSettings } from './connection-settings.js'
+import { Extras, Flag, PAUSED, WAITS_FOR_LIFE } from './connection-state.js'
 import { ReadyState, type SendOptions, type SendStatus } from './connection-status.js'
 import { CloseCode, type CloseDetails } from './core/closing.js'
 import { WebSocketError } from './core/errors.js'
@@ -13,15 +14,6 @@ import { Protocol, type ProtocolHandler } from './core/protocol.js'
 import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
 import { checkCallback, Receipts, refuseCallback } from './receipts.js'
 import type { RowHandler, Transport } from './transport/transport.js'
-
-/** Why reading is stopped; bits of one field. */
-const Pause = { USER: 1, PRESSURE: 2 } as const
-
-/**
- * Signs of life: 'alive' until a ping asks for one. 'asked': only what the peer sends is one. 'asked-behind': the ping
- * waits behind a write under way; that the kernel gets rid of it is a sign, too.
- */
-type Life = 'alive' | 'asked' | 'asked-behind'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -36,17 +28,11 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   readonly #settings: ConnectionSettings<T>
   readonly #protocol: Protocol
   readonly #transport: Transport
-  #id: string | null = null
-  /** Why reading is stopped: a union of `Pause`. */
-  #paused = 0
-  /** What is known of the peer since the last ping. */
-  #life: Life = 'alive'
-  /** The peer has ended its side. */
-  #hasEnded = false
+  /** A union of `Flag`. */
+  #flags = 0
   /** Messages accepted and not reported; null as long as nobody wants reports. */
   #receipts: Receipts<T> | null = null
-  #details: CloseDetails | null = null
-  #waiters: Waiters | null = null
+  #extras: Extras | null = null
 
   /** Made by an endpoint, which then calls `open`. `openTransport` makes the transport with its handler. */
   constructor(
@@ -66,8 +52,9 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** A UUID (version 4), made when it is first read. */
   get id(): string {
-    this.#id ??= randomUUID()
-    return this.#id
+    const extras = this.#openExtras()
+    extras.id ??= randomUUID()
+    return extras.id
   }
 
   /** Address of the peer; null where the transport has none. */
@@ -162,7 +149,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   /** Resolves when the connection is over, with how it ended; it never rejects. */
   closed(): Promise<CloseDetails> {
     if (this.#details !== null) return Promise.resolve(this.#details)
-    return new Promise((resolve) => this.#wait().closed.push(resolve))
+    return new Promise((resolve) => this.#openExtras().waiters.closed.push(resolve))
   }
 
   /** Drops the connection at once, without a closing handshake and with all that is queued. */
@@ -172,26 +159,26 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** Stops reading: the next message comes after `resume`, even one that has already arrived. */
   pause(): void {
-    this.#pause(Pause.USER)
+    this.#pause(Flag.PAUSED_BY_USER)
   }
 
   /** Reads again. */
   resume(): void {
     // While nothing was read, no sign of life could be seen: the next ping asks anew.
-    if (this.isPaused) this.#life = 'alive'
-    this.#resume(Pause.USER)
+    if (this.isPaused) this.#flags &= ~WAITS_FOR_LIFE
+    this.#resume(Flag.PAUSED_BY_USER)
   }
 
   /** Whether `pause` was called and `resume` was not. */
   get isPaused(): boolean {
-    return (this.#paused & Pause.USER) !== 0
+    return (this.#flags & Flag.PAUSED_BY_USER) !== 0
   }
 
   /** Resolves when the send queue is at or below its low watermark, or the connection is over; it never rejects. */
   drained(): Promise<void> {
     if (this.#details !== null || this.bufferedAmount <= this.#settings.lowWatermarkBytes)
       return Promise.resolve()
-    return new Promise((resolve) => this.#wait().drained.push(resolve))
+    return new Promise((resolve) => this.#openExtras().waiters.drained.push(resolve))
   }
 
   /** @internal Begins to work: reports `onopen`, then takes `head`, the bytes that came behind the handshake. */
@@ -203,7 +190,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     callHandler(this, () => owner.onopen(this))
     if (!keepRequest) this.request = null
     if (head.length > 0) this.handleBytes(head)
-    if (this.#paused === 0) this.#transport.resume()
+    if ((this.#flags & PAUSED) === 0) this.#transport.resume()
   }
 
   /** @internal The closing handshake took too long. */
@@ -215,27 +202,29 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   expirePing(): void {
     const { pingTimeouts, pongTimeouts } = this.#settings
     // A peer that has not answered the last ping gets no more time for that by the next one.
-    if (this.#life === 'alive') pongTimeouts.start(this)
-    this.#life = this.#transport.queue.isWriting ? 'asked-behind' : 'asked'
+    if ((this.#flags & WAITS_FOR_LIFE) === 0) pongTimeouts.start(this)
+    this.#flags &= ~WAITS_FOR_LIFE
+    this.#flags |= this.#transport.queue.isWriting ? Flag.ASKED_BEHIND : Flag.ASKED
     this.sendPing()
     pingTimeouts.start(this)
   }
 
   /** @internal No pong came. While the application itself has stopped the reading, that says nothing. */
   expirePong(): void {
-    if (this.#life !== 'alive' && !this.isPaused) this.#drop(new WebSocketError('pong-timeout'))
+    const isWaiting = (this.#flags & WAITS_FOR_LIFE) !== 0
+    if (isWaiting && !this.isPaused) this.#drop(new WebSocketError('pong-timeout'))
   }
 
   /** @internal */
   handleBytes(bytes: Uint8Array): void {
-    this.#life = 'alive'
+    this.#flags &= ~WAITS_FOR_LIFE
     this.#protocol.receiveBytes(bytes)
     this.#flush()
   }
 
   /** @internal */
   handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array, texts: readonly string[]): void {
-    this.#life = 'alive'
+    this.#flags &= ~WAITS_FOR_LIFE
     this.#protocol.receiveRows(table, from, to, chunk, texts)
     this.#flush()
   }
@@ -247,7 +236,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** @internal What a pause holds back arrived before the end, and is told before it. */
   handleEnd(): void {
-    this.#hasEnded = true
+    this.#flags |= Flag.ENDED
     if (this.#protocol.isHolding) return
     const { state } = this.#protocol
     // After a closing handshake that is how it should be: no error is made for nothing.
@@ -261,7 +250,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** @internal */
   handleProgress(): void {
-    if (this.#life === 'asked-behind') this.#life = 'alive'
+    this.#flags &= ~Flag.ASKED_BEHIND
     const { queue } = this.#transport
     this.#receipts?.reportSent(queue.sentBytes)
     if (queue.pendingBytes === 0) {
@@ -269,8 +258,8 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
       this.#flush()
     }
     if (queue.pendingBytes > this.#settings.lowWatermarkBytes) return
-    this.#resume(Pause.PRESSURE)
-    if (this.#waiters !== null) for (const resolve of this.#waiters.drained.splice(0)) resolve()
+    this.#resume(Flag.PAUSED_BY_PRESSURE)
+    this.#extras?.wakeDrained()
   }
 
   /** @internal */
@@ -282,17 +271,15 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     const { queue } = this.#transport
     const { sentBytes } = queue
     const details = this.#protocol.end(cause, queue.pendingBytes > 0)
-    this.#details = details
+    const extras = this.#openExtras()
+    extras.details = details
     queue.clear()
     this.#receipts?.reportSent(sentBytes)
     // An end that loses bytes has a cause.
     if (details.cause !== null) this.#receipts?.reportUnsent(details.cause)
     this.#receipts = null
     callHandler(this, () => owner.onclose(this, details.code, details.reason, details))
-    const waiters = this.#waiters
-    this.#waiters = null
-    for (const resolve of waiters?.drained ?? []) resolve()
-    for (const resolve of waiters?.closed ?? []) resolve(details)
+    extras.wakeClosed(details)
   }
 
   /** @internal The hot path: no closure. */
@@ -329,7 +316,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     closeTimeouts.start(this)
     // What the peer still sends must be read, though nobody wants it: closing a socket with unread bytes resets the
     // connection, and our close frame could be lost on the way.
-    this.#paused = 0
+    this.#flags &= ~PAUSED
     this.#transport.resume()
     const mayEnd = protocol.role === 'server' || this.#protocol.state === 'failed'
     if (mayEnd) this.#transport.end()
@@ -345,27 +332,27 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   }
 
   #checkPressure(): void {
-    if (this.#settings.onslow === 'pause') this.#pause(Pause.PRESSURE)
+    if (this.#settings.onslow === 'pause') this.#pause(Flag.PAUSED_BY_PRESSURE)
     // What was sent in one go is no sign of a slow peer, as long as the kernel has not refused any of it.
     else if (this.#transport.queue.isWriting) this.#fail(new WebSocketError('slow-consumer'))
   }
 
   #pause(reason: number): void {
     if (this.readyState !== ReadyState.OPEN) return
-    this.#paused |= reason
+    this.#flags |= reason
     this.#protocol.pause()
     this.#transport.pause()
   }
 
   #resume(reason: number): void {
-    if ((this.#paused & reason) === 0) return
-    this.#paused &= ~reason
-    if (this.#paused !== 0) return
+    if ((this.#flags & reason) === 0) return
+    this.#flags &= ~reason
+    if ((this.#flags & PAUSED) !== 0) return
     this.#protocol.resume()
-    if (this.#hasEnded) this.handleEnd()
+    if ((this.#flags & Flag.ENDED) !== 0) this.handleEnd()
     this.#flush()
     // A handler of what was held back may have paused again.
-    if (this.#paused === 0) this.#transport.resume()
+    if ((this.#flags & PAUSED) === 0) this.#transport.resume()
   }
 
   /** @internal What a handler throws, or rejects with, harms only this connection. */
@@ -385,14 +372,12 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     this.#transport.destroy()
   }
 
-  #wait(): Waiters {
-    this.#waiters ??= { drained: [], closed: [] }
-    return this.#waiters
+  get #details(): CloseDetails | null {
+    return this.#extras === null ? null : this.#extras.details
   }
-}
 
-/** Who waits for something; made when the first one does. */
-interface Waiters {
-  readonly drained: (() => void)[]
-  readonly closed: ((details: CloseDetails) => void)[]
+  #openExtras(): Extras {
+    this.#extras ??= new Extras()
+    return this.#extras
+  }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ConnectionOwner } from '../src/connection-settings.js'
 import { DEFAULT_LIMITS } from '../src/core/limits.js'
-import type { Role } from '../src/core/receiver.js'
+import type { Role } from '../src/core/terms.js'
 import { Endpoint, type EndpointOptions } from '../src/endpoint.js'
 import type { Connection } from '../src/index.js'
 import { createLogger } from '../src/log.js'

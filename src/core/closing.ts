@@ -53,6 +53,15 @@ export interface CloseDetails extends CloseStatus {
   readonly cause: WebSocketError | null
 }
 
+/** How far the end of a connection has come; there is none as long as it is open. */
+export interface Ending {
+  state: ClosingState
+  /** Who began. */
+  readonly initiator: 'local' | 'remote'
+  received: CloseStatus | null
+  cause: WebSocketError | null
+}
+
 /** Reads a close frame's payload, or tells the rule it breaks. Source: RFC 6455 §5.5.1, §7.1.6. */
 export function readClose(payload: Uint8Array): CloseStatus | ViolationCode {
   if (payload.length === 0) return { code: CloseCode.NO_STATUS, reason: '' }

@@ -19,14 +19,13 @@ interface Held {
 const freeTables: Int32Array[] = []
 const NO_ROWS = new Int32Array(0)
 
-/** Feeds one receiver. */
+/** Feeds one receiver. A connection whose rows come ready-made needs none until some of them must wait. */
 export class Inbox {
   readonly #kernels: Kernels
   readonly #receiver: Receiver
-  /** Made with the first chunk: a connection whose rows come ready-made needs none. */
+  /** Made with the first chunk. */
   #state: Int32Array | null = null
   #held: Held[] | null = null
-  #isBusy = false
 
   constructor(kernels: Kernels, receiver: Receiver) {
     this.#kernels = kernels
@@ -42,34 +41,22 @@ export class Inbox {
   receiveBytes(chunk: Uint8Array): void {
     // Views of a plain Uint8Array are cheap to make; those of a subclass such as Buffer are not.
     const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length)
-    if (this.#held !== null || this.#receiver.isPaused || this.#isBusy) this.#hold(NO_ROWS, bytes, 0)
+    if (this.#held !== null || !this.#receiver.isReady) this.#hold(NO_ROWS, bytes, 0)
     else this.#run(bytes)
   }
 
-  /**
-   * Takes rows that were scanned elsewhere. Table and chunk stay the caller's: what must wait is copied.
-   */
-  receiveRows(
-    table: Int32Array,
-    from: number,
-    to: number,
-    chunk: Uint8Array,
-    texts: readonly string[]
-  ): void {
-    if (this.#held !== null || this.#receiver.isPaused || this.#isBusy) {
-      return this.#holdRows(table, from, to, chunk)
+  /** Holds rows that were scanned elsewhere. Table and chunk stay the caller's: both are copied. */
+  holdRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
+    const rows = table.slice(from * ROW_WORDS, to * ROW_WORDS)
+    const start = rows[Row.OFFSET]!
+    const last = rows.length - ROW_WORDS
+    const bytes = chunk.slice(start, rows[last + Row.OFFSET]! + rows[last + Row.BYTE_LENGTH]!)
+    for (let at = 0; at < rows.length; at += ROW_WORDS) {
+      rows[at + Row.OFFSET]! -= start
+      // Texts are held as bytes, too.
+      rows[at + Row.KIND]! &= (1 << TEXT_SHIFT) - 1
     }
-    this.#isBusy = true
-    try {
-      const next = this.#receiver.receive(table, from, to, chunk, texts)
-      if (next < to) this.#holdRows(table, next, to, chunk)
-    } catch (error) {
-      this.#receiver.isDone = true
-      throw error
-    } finally {
-      this.#isBusy = false
-    }
-    if (this.#held !== null) this.release()
+    this.#hold(rows, bytes, bytes.length)
   }
 
   /** Forgets what is held: nothing that arrived counts any more. */
@@ -79,11 +66,10 @@ export class Inbox {
 
   /** Hands on what was held, until nothing is left or the receiver is paused again. */
   release(): void {
-    if (this.#held !== null && !this.#isBusy) this.#run(null)
+    if (this.#held !== null && !this.#receiver.isBusy) this.#run(null)
   }
 
   #run(chunk: Uint8Array | null): void {
-    this.#isBusy = true
     try {
       if (chunk !== null) this.#scan(chunk, 0)
       while (this.#held !== null && !this.#receiver.isPaused) this.#runHeld(this.#held.shift()!)
@@ -92,8 +78,6 @@ export class Inbox {
       this.#receiver.isDone = true
       this.discard()
       throw error
-    } finally {
-      this.#isBusy = false
     }
   }
 
@@ -129,20 +113,6 @@ export class Inbox {
       if (next < rowCount)
         return this.#holdFirst(table.slice(next * ROW_WORDS, rowCount * ROW_WORDS), chunk, from)
     }
-  }
-
-  /** Copies rows and the bytes they point to. */
-  #holdRows(table: Int32Array, from: number, to: number, chunk: Uint8Array): void {
-    const rows = table.slice(from * ROW_WORDS, to * ROW_WORDS)
-    const start = rows[Row.OFFSET]!
-    const last = rows.length - ROW_WORDS
-    const bytes = chunk.slice(start, rows[last + Row.OFFSET]! + rows[last + Row.BYTE_LENGTH]!)
-    for (let at = 0; at < rows.length; at += ROW_WORDS) {
-      rows[at + Row.OFFSET]! -= start
-      // Texts are held as bytes, too.
-      rows[at + Row.KIND]! &= (1 << TEXT_SHIFT) - 1
-    }
-    this.#hold(rows, bytes, bytes.length)
   }
 
   #hold(rows: Int32Array, chunk: Uint8Array, from: number): void {

@@ -84,6 +84,6 @@ export {
 } from './message.js'
 export { isTrustedOrigin, type TrustedOrigins } from './origin.js'
 export { type Output, OutputBytes } from './output.js'
-export { Protocol, type ProtocolHandler, type ProtocolSettings } from './protocol.js'
-export type { Role } from './receiver.js'
+export { Protocol, type ProtocolHandler } from './protocol.js'
+export type { ProtocolSettings, Role } from './terms.js'
 export { type Utf8Result, Utf8Validator } from './utf8.js'

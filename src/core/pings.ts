@@ -1,4 +1,4 @@
-// Owns the pings that wait for their pong. Must not know frames or timers.
+// Owns the pings that wait for their pong, and the pongs that wait to be sent. Must not know frames or timers.
 
 interface SentPing {
   readonly payload: Uint8Array
@@ -13,6 +13,11 @@ export class SentPings {
   /** `maxCount`: of more unanswered pings the oldest are forgotten. */
   constructor(maxCount: number) {
     this.#maxCount = maxCount
+  }
+
+  /** Whether no ping waits. */
+  get isEmpty(): boolean {
+    return this.#pings.length === 0
   }
 
   /** Remembers a ping sent at `now` (milliseconds). */
@@ -35,6 +40,14 @@ export class SentPings {
     }
     return null
   }
+}
+
+/** The pongs of one connection that wait in its output. */
+export interface Pongs {
+  /** Pongs written since the output was last seen empty. */
+  count: number
+  /** The newest ping that is not answered. */
+  held: Uint8Array | null
 }
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -4,32 +4,24 @@
 import {
   CloseCode,
   type CloseDetails,
-  type CloseStatus,
+  type ClosingEvent,
   type ClosingState,
   canSendCloseCode,
+  type Ending,
   encodeClose,
   nextClosingState,
   readClose
 } from './closing.js'
-import type { Environment } from './environment.js'
 import { WebSocketError } from './errors.js'
 import { type NegotiatedExtension, toExtensionError } from './extension.js'
 import { checkFragmentSize } from './frame.js'
 import { MAX_CONTROL_BYTES, Opcode } from './header.js'
 import { Inbox } from './inbox.js'
-import type { Limits } from './limits.js'
 import { type Message, type Sendable, toMessage } from './message.js'
 import type { Output } from './output.js'
-import { SentPings } from './pings.js'
-import { Receiver, type ReceiverHandler, type Role } from './receiver.js'
-import { Sender } from './sender.js'
-
-/** What all protocols of one endpoint share. */
-export interface ProtocolSettings {
-  readonly role: Role
-  readonly limits: Limits
-  readonly environment: Environment
-}
+import { type Pongs, SentPings } from './pings.js'
+import { Receiver, type ReceiverHandler } from './receiver.js'
+import { type ProtocolSettings, Terms } from './terms.js'
 
 /**
  * Who is told of a protocol's events. An exception thrown by a handler leaves the protocol's method, and what arrived
@@ -51,50 +43,44 @@ export interface ProtocolHandler {
   onfinish(): void
 }
 
-/** The protocol of one open connection. */
+/** The protocol of one open connection. What is seldom needed is made when it is, and dropped: most connections idle. */
 export class Protocol implements ReceiverHandler {
-  readonly #settings: ProtocolSettings
+  readonly #terms: Terms
   readonly #handler: ProtocolHandler
   readonly #output: Output
-  readonly #extensions: readonly NegotiatedExtension[]
   readonly #receiver: Receiver
-  readonly #inbox: Inbox
-  readonly #sender: Sender
-  #state: ClosingState = 'open'
+  /** Made when chunks are to be scanned here, or when something must wait. */
+  #inbox: Inbox | null = null
+  /** Null as long as the connection is open. */
+  #ending: Ending | null = null
+  /** Our pings that wait for their pong; null if none does. */
   #sentPings: SentPings | null = null
-  /** Pongs written since the output was last seen empty. */
-  #pongCount = 0
-  #heldPong: Uint8Array | null = null
-  #received: CloseStatus | null = null
-  #initiator: 'local' | 'remote' | null = null
-  #cause: WebSocketError | null = null
+  /** Null if no pong waits. */
+  #pongs: Pongs | null = null
 
   /** `extensions`: as negotiated in the opening handshake; their sessions are closed when the connection ends. */
   constructor(
     settings: ProtocolSettings,
     output: Output,
     handler: ProtocolHandler,
-    extensions: readonly NegotiatedExtension[] = []
+    extensions?: readonly NegotiatedExtension[]
   ) {
-    this.#settings = settings
+    this.#terms = Terms.of(settings, extensions)
     this.#handler = handler
     this.#output = output
-    this.#extensions = extensions
-    this.#receiver = new Receiver(settings, this, extensions)
-    this.#inbox = new Inbox(settings.environment.kernels, this.#receiver)
-    this.#sender = new Sender(settings, output, extensions)
+    this.#receiver = new Receiver(this.#terms, this)
   }
 
   /** Where the closing handshake stands. */
   get state(): ClosingState {
-    return this.#state
+    return this.#ending === null ? 'open' : this.#ending.state
   }
 
   /** Takes bytes from the peer. They are unmasked in place and must not be used by the caller any more. */
   receiveBytes(chunk: Uint8Array): void {
     if (this.#receiver.isDone) return
     try {
-      this.#inbox.receiveBytes(chunk)
+      this.#openInbox().receiveBytes(chunk)
     } catch (error) {
       this.#failReceiving(error)
     }
@@ -112,7 +98,12 @@ export class Protocol implements ReceiverHandler {
     chunk: Uint8Array,
     texts: readonly string[] = []
   ): void {
-    if (!this.#receiver.isDone) this.#inbox.receiveRows(table, from, to, chunk, texts)
+    const receiver = this.#receiver
+    if (receiver.isDone) return
+    if (!receiver.isReady || this.isHolding) return this.#openInbox().holdRows(table, from, to, chunk)
+    const next = receiver.receive(table, from, to, chunk, texts)
+    if (next < to) this.#openInbox().holdRows(table, next, to, chunk)
+    this.#inbox?.release()
   }
 
   /**
@@ -120,7 +111,7 @@ export class Protocol implements ReceiverHandler {
    * this very array as their `chunk`, in order, and are taken without a copy; no other row of the frame comes in between.
    */
   get room(): Uint8Array | null {
-    return this.#receiver.isDone || this.#inbox.isHolding ? null : this.#receiver.room
+    return this.#receiver.isDone || this.isHolding ? null : this.#receiver.room
   }
 
   /** Holds back what arrives, from the next message on, even if it is in a chunk at hand. */
@@ -132,7 +123,7 @@ export class Protocol implements ReceiverHandler {
   resume(): void {
     this.#receiver.isPaused = false
     try {
-      this.#inbox.release()
+      this.#inbox?.release()
     } catch (error) {
       this.#failReceiving(error)
     }
@@ -140,7 +131,7 @@ export class Protocol implements ReceiverHandler {
 
   /** Whether `pause` holds messages back that have already arrived. */
   get isHolding(): boolean {
-    return this.#inbox.isHolding
+    return this.#inbox?.isHolding === true
   }
 
   /**
@@ -150,17 +141,18 @@ export class Protocol implements ReceiverHandler {
    * was not negotiated, or a wrong `fragmentSize`.
    */
   send(sendable: Sendable, fragmentSize: number | null = null, compress?: boolean): boolean {
-    const isPlain = fragmentSize === null && this.#sender.isPlain
+    const { sender } = this.#terms
+    const isPlain = fragmentSize === null && this.#terms.isPlain
     if (isPlain && (typeof sendable === 'string' || sendable instanceof Uint8Array)) {
-      if (this.#state !== 'open') return false
-      this.#sender.sendPayload(sendable)
+      if (this.#ending !== null) return false
+      sender.sendPayload(this.#output, sendable)
       return true
     }
     if (fragmentSize !== null) checkFragmentSize(fragmentSize)
     const message = toMessage(sendable)
     this.#checkOpcode(message.opcode)
-    if (this.#state !== 'open') return false
-    const failure = this.#sender.sendMessage(message, fragmentSize, compress)
+    if (this.#ending !== null) return false
+    const failure = sender.sendMessage(this.#output, message, fragmentSize, compress)
     if (failure !== null) this.receiveViolation(failure)
     return failure === null
   }
@@ -171,18 +163,18 @@ export class Protocol implements ReceiverHandler {
    */
   sendPing(payload: Uint8Array): boolean {
     checkControlPayload(payload)
-    if (this.#state !== 'open') return false
-    this.#sentPings ??= new SentPings(this.#settings.limits.maxUnansweredPings)
-    this.#sentPings.add(payload, this.#settings.environment.now())
-    this.#sender.sendControl(Opcode.PING, payload)
+    if (this.#ending !== null) return false
+    this.#sentPings ??= new SentPings(this.#terms.limits.maxUnansweredPings)
+    this.#sentPings.add(payload, this.#terms.environment.now())
+    this.#sendControl(Opcode.PING, payload)
     return true
   }
 
   /** Sends an unsolicited pong; as `sendPing`. Source: RFC 6455 §5.5.3. */
   sendPong(payload: Uint8Array): boolean {
     checkControlPayload(payload)
-    if (this.#state !== 'open') return false
-    this.#sender.sendControl(Opcode.PONG, payload)
+    if (this.#ending !== null) return false
+    this.#sendControl(Opcode.PONG, payload)
     return true
   }
 
@@ -192,9 +184,9 @@ export class Protocol implements ReceiverHandler {
    */
   close(code?: number, reason?: string): void {
     const payload = encodeClose(code, reason)
-    if (this.#state !== 'open') return
+    if (this.#ending !== null) return
     this.#move('send-close', 'local')
-    this.#sender.sendControl(Opcode.CLOSE, payload)
+    this.#sendControl(Opcode.CLOSE, payload)
   }
 
   /**
@@ -204,7 +196,7 @@ export class Protocol implements ReceiverHandler {
   fail(error: WebSocketError, initiator: 'local' | 'remote' = 'local'): void {
     if (!this.#canFail()) {
       // It is what ended the connection if bytes are lost although the closing handshake is over.
-      this.#cause ??= error
+      this.#ending!.cause ??= error
       return
     }
     this.#beginFailure(error, initiator)
@@ -213,10 +205,9 @@ export class Protocol implements ReceiverHandler {
 
   /** Call when the output has been carried away: a pong that was held back goes out now. */
   drained(): void {
-    this.#pongCount = 0
-    const payload = this.#heldPong
+    const payload = this.#pongs?.held ?? null
+    this.#pongs = null
     if (payload !== null && this.#canAnswer()) this.#sendPongNow(payload)
-    this.#heldPong = null
   }
 
   /**
@@ -225,17 +216,17 @@ export class Protocol implements ReceiverHandler {
    * frame among them, are lost, so that the end is not clean. Must be called once.
    */
   end(cause: WebSocketError | null = null, hasLost = false): CloseDetails {
-    const before = this.#state
-    this.#move('end', 'remote')
+    const before = this.state
+    const ending = this.#move('end', 'remote')
     this.#ignoreRest()
-    this.#closeSessions()
-    const status = this.#received ?? { code: CloseCode.ABNORMAL, reason: '' }
-    if (before === 'finished' && !hasLost)
-      return { ...status, wasClean: true, initiator: this.#initiator!, cause: null }
+    this.#closeSessions(ending)
+    const { initiator } = ending
+    const status = ending.received ?? { code: CloseCode.ABNORMAL, reason: '' }
+    if (before === 'finished' && !hasLost) return { ...status, wasClean: true, initiator, cause: null }
     const detail =
       before === 'finished' ? 'what was queued is lost' : `the closing handshake was at "${before}"`
-    this.#cause ??= cause ?? new WebSocketError('connection-lost', { detail })
-    return { ...status, wasClean: false, initiator: this.#initiator!, cause: this.#cause }
+    ending.cause ??= cause ?? new WebSocketError('connection-lost', { detail })
+    return { ...status, wasClean: false, initiator, cause: ending.cause }
   }
 
   /** @internal */
@@ -249,8 +240,7 @@ export class Protocol implements ReceiverHandler {
       this.#answerPing(payload)
       this.#handler.onping(payload)
     } else if (opcode === Opcode.PONG) {
-      const roundTripMs = this.#sentPings?.answer(payload, this.#settings.environment.now()) ?? null
-      this.#handler.onpong(payload, roundTripMs)
+      this.#handler.onpong(payload, this.#matchPong(payload))
     } else {
       this.#receiveClose(payload)
     }
@@ -264,7 +254,7 @@ export class Protocol implements ReceiverHandler {
       this.#handler.onerror(error)
     } finally {
       // The handler may have told already that the transport is gone.
-      if (this.#state === 'failed') this.#handler.onfinish()
+      if (this.state === 'failed') this.#handler.onfinish()
     }
   }
 
@@ -275,30 +265,30 @@ export class Protocol implements ReceiverHandler {
   }
 
   #canFail(): boolean {
-    return this.#state !== 'finished' && this.#state !== 'failed' && this.#state !== 'ended'
+    const { state } = this
+    return state !== 'finished' && state !== 'failed' && state !== 'ended'
   }
 
   #beginFailure(error: WebSocketError, initiator: 'local' | 'remote'): void {
     const { closeCode } = error
-    const canSendClose = this.#state !== 'close-sent' && closeCode !== null && canSendCloseCode(closeCode)
-    this.#move('fail', initiator)
+    const canSendClose = this.state !== 'close-sent' && closeCode !== null && canSendCloseCode(closeCode)
+    this.#move('fail', initiator).cause ??= error
     this.#ignoreRest()
-    this.#cause ??= error
-    if (canSendClose) this.#sender.sendControl(Opcode.CLOSE, encodeClose(closeCode))
+    if (canSendClose) this.#sendControl(Opcode.CLOSE, encodeClose(closeCode))
   }
 
   #ignoreRest(): void {
     this.#receiver.isDone = true
-    this.#inbox.discard()
+    this.#inbox?.discard()
   }
 
   /** Sessions are code of others: what one throws must not keep the others from being closed. */
-  #closeSessions(): void {
-    for (const { name, session } of this.#extensions) {
+  #closeSessions(ending: Ending): void {
+    for (const { name, session } of this.#terms.extensions) {
       try {
         session.close?.()
       } catch (cause) {
-        this.#cause ??= toExtensionError(cause, name)
+        ending.cause ??= toExtensionError(cause, name)
       }
     }
   }
@@ -306,7 +296,7 @@ export class Protocol implements ReceiverHandler {
   /** Source: RFC 6455 §5.2: other opcodes are reserved unless an extension defines them. */
   #checkOpcode(opcode: number): void {
     if (opcode === Opcode.TEXT || opcode === Opcode.BINARY) return
-    if (this.#extensions.some(({ opcodes }) => opcodes.includes(opcode))) return
+    if (this.#terms.extensions.some(({ opcodes }) => opcodes.includes(opcode))) return
     throw new WebSocketError('invalid-argument', { detail: `no extension has the opcode ${opcode}` })
   }
 
@@ -314,40 +304,66 @@ export class Protocol implements ReceiverHandler {
     const status = readClose(payload)
     if (typeof status === 'string') return this.receiveViolation(new WebSocketError(status))
     this.#ignoreRest()
-    this.#received = status
-    const mustAnswer = this.#state === 'open'
-    this.#move('receive-close', 'remote')
+    const mustAnswer = this.#ending === null
+    this.#move('receive-close', 'remote').received = status
     if (mustAnswer) {
       this.#move('send-close', 'remote')
       // RFC 6455 §5.5.1: the answer typically echoes the code.
-      this.#sender.sendControl(Opcode.CLOSE, payload.subarray(0, 2))
+      this.#sendControl(Opcode.CLOSE, payload.subarray(0, 2))
     }
     this.#handler.onfinish()
+  }
+
+  /** The round-trip time of the ping that a pong answers, or null if it answers none. */
+  #matchPong(payload: Uint8Array): number | null {
+    const pings = this.#sentPings
+    if (pings === null) return null
+    const roundTripMs = pings.answer(payload, this.#terms.environment.now())
+    if (pings.isEmpty) this.#sentPings = null
+    return roundTripMs
+  }
+
+  #openInbox(): Inbox {
+    this.#inbox ??= new Inbox(this.#terms.environment.kernels, this.#receiver)
+    return this.#inbox
   }
 
   /** Source: RFC 6455 §5.5.2, §5.5.3. */
   #answerPing(payload: Uint8Array): void {
     if (!this.#canAnswer()) return
-    if (this.#output.pendingBytes === 0) this.#pongCount = 0
-    if (this.#pongCount < this.#settings.limits.maxUnansweredPings) this.#sendPongNow(payload)
-    else this.#heldPong = payload
+    if (this.#output.pendingBytes === 0) this.#pongs = null
+    const pongs = this.#openPongs()
+    if (pongs.count < this.#terms.limits.maxUnansweredPings) this.#sendPongNow(payload)
+    else pongs.held = payload
   }
 
   #sendPongNow(payload: Uint8Array): void {
+    const pongs = this.#openPongs()
     // The newest ping is answered: an older one that waits needs no answer any more.
-    this.#heldPong = null
-    this.#pongCount++
-    this.#sender.sendControl(Opcode.PONG, payload)
+    pongs.held = null
+    pongs.count++
+    this.#sendControl(Opcode.PONG, payload)
+  }
+
+  #openPongs(): Pongs {
+    this.#pongs ??= { count: 0, held: null }
+    return this.#pongs
   }
 
   /** Pings are answered until the peer's close frame comes, after our own too (RFC 6455 §5.5.2). */
   #canAnswer(): boolean {
-    return this.#state === 'open' || this.#state === 'close-sent'
+    return this.#ending === null || this.#ending.state === 'close-sent'
   }
 
-  #move(event: 'send-close' | 'receive-close' | 'fail' | 'end', initiator: 'local' | 'remote'): void {
-    this.#state = nextClosingState(this.#state, event)
-    this.#initiator ??= initiator
+  #sendControl(opcode: number, payload: Uint8Array): void {
+    this.#terms.sender.sendControl(this.#output, opcode, payload)
+  }
+
+  #move(event: ClosingEvent, initiator: 'local' | 'remote'): Ending {
+    const state = nextClosingState(this.state, event)
+    this.#ending ??= { state, initiator, received: null, cause: null }
+    this.#ending.state = state
+    return this.#ending
   }
 }
 

@@ -1,23 +1,12 @@
 // Owns every rule of RFC 6455 about what may arrive, driven by the rows of the segment table, and makes messages of
 // frames. Must not know sockets, the closing handshake's states, or any extension by name.
 import { Assembler, keepBytes } from './assembler.js'
-import type { Environment } from './environment.js'
 import { type ErrorCode, type ViolationCode, WebSocketError } from './errors.js'
-import { type ExtensionData, type NegotiatedExtension, toExtensionError } from './extension.js'
+import { type ExtensionData, toExtensionError } from './extension.js'
 import { HeaderBit, MAX_CONTROL_BYTES, Opcode } from './header.js'
 import { ROW_WORDS, Row, RowFlag, TEXT_SHIFT } from './layout.js'
-import type { Limits } from './limits.js'
 import { BinaryMessage, ExtensionMessage, type Message, TextMessage } from './message.js'
-
-/** Which end of the connection this is: it decides who masks. */
-export type Role = 'server' | 'client'
-
-/** What all receivers of one endpoint share. */
-export interface ReceiverSettings {
-  readonly role: Role
-  readonly limits: Limits
-  readonly environment: Environment
-}
+import type { Terms } from './terms.js'
 
 /** Who is told what arrived. After `receiveViolation` nothing more is told. */
 export interface ReceiverHandler {
@@ -36,50 +25,85 @@ const WHOLE = RowFlag.FIRST | RowFlag.LAST
 const FINAL_TEXT = HeaderBit.FIN | Opcode.TEXT
 const FINAL_BINARY = HeaderBit.FIN | Opcode.BINARY
 const NO_TEXTS: readonly string[] = []
-const NO_EXTENSIONS: readonly NegotiatedExtension[] = []
 
-/** Turns rows into messages and control frames of one connection. */
+/** How a receiver is to take rows; bits of one field. */
+const Flow = { BUSY: 1, PAUSED: 2, DONE: 4 } as const
+
+/** A message that is not whole. */
+class Arriving {
+  readonly opcode: number
+  readonly rsv: number
+  /** Bytes up to the end of the latest frame. */
+  announcedBytes: number
+  fragmentCount = 1
+  /** Validator's state within text; 0 at the end of all that is valid. */
+  utf8 = 0
+  /** What came so far; null before the first piece. */
+  assembler: Assembler | null = null
+  /** Payload of the frame at hand, while extensions want it whole. */
+  frame: Assembler | null = null
+
+  constructor(opcode: number, rsv: number, announcedBytes: number) {
+    this.opcode = opcode
+    this.rsv = rsv
+    this.announcedBytes = announcedBytes
+  }
+
+  get byteLength(): number {
+    return this.assembler === null ? 0 : this.assembler.byteLength
+  }
+}
+
+/** Turns rows into messages and control frames of one connection. Between messages it holds nothing of them. */
 export class Receiver {
-  /** While set, `receive` stops after the row at hand. */
-  isPaused = false
-  /** Set when nothing that arrives counts any more; rows are skipped. */
-  isDone = false
-  readonly #settings: ReceiverSettings
+  readonly #terms: Terms
   readonly #handler: ReceiverHandler
-  /** In the order of receiving: the last one negotiated comes first. */
-  readonly #extensions: readonly NegotiatedExtension[]
-  readonly #hasFrameHooks: boolean
-  readonly #maskBit: number
-  /** Opcode of the message whose frames are arriving, or -1 between messages. */
-  #messageOpcode = -1
-  #messageRsv = 0
-  #fragmentCount = 0
-  /** Validator's state within a text message; 0 at the end of every valid one. */
-  #utf8 = 0
-  #assembler: Assembler | null = null
-  /** Bytes of the message at hand, up to the end of its latest frame. */
-  #announcedBytes = 0
+  /** A union of `Flow`. */
+  #flow = 0
+  /** The message whose frames are arriving; null between messages. One that comes in one piece never gets here. */
+  #message: Arriving | null = null
   /** Payload of the control frame at hand, if it comes in pieces. */
   #control: Assembler | null = null
-  /** Payload of the data frame at hand, while extensions want it whole. */
-  #frame: Assembler | null = null
 
-  constructor(
-    settings: ReceiverSettings,
-    handler: ReceiverHandler,
-    extensions: readonly NegotiatedExtension[] = NO_EXTENSIONS
-  ) {
-    this.#settings = settings
+  constructor(terms: Terms, handler: ReceiverHandler) {
+    this.#terms = terms
     this.#handler = handler
-    this.#extensions = extensions.length === 0 ? NO_EXTENSIONS : extensions.toReversed()
-    this.#hasFrameHooks = extensions.some(({ session }) => session.decodeFrame !== undefined)
-    this.#maskBit = settings.role === 'server' ? HeaderBit.MASK : 0
+  }
+
+  /** While set, `receive` stops after the row at hand. */
+  get isPaused(): boolean {
+    return (this.#flow & Flow.PAUSED) !== 0
+  }
+
+  set isPaused(isPaused: boolean) {
+    if (isPaused) this.#flow |= Flow.PAUSED
+    else this.#flow &= ~Flow.PAUSED
+  }
+
+  /** Set when nothing that arrives counts any more; rows are skipped. Not to be taken back. */
+  get isDone(): boolean {
+    return (this.#flow & Flow.DONE) !== 0
+  }
+
+  set isDone(isDone: true) {
+    if (isDone) this.#flow |= Flow.DONE
+  }
+
+  /** Whether `receive` is at work: a handler that it calls must not call it. */
+  get isBusy(): boolean {
+    return (this.#flow & Flow.BUSY) !== 0
+  }
+
+  /** Neither paused nor done nor busy. */
+  get isReady(): boolean {
+    return this.#flow === 0
   }
 
   /**
    * Takes the rows `from` to `to` (exclusive) of `table`, whose offsets point into `chunk`. Returns the row to go on
    * with: `to`, or an earlier one if a handler paused the receiver. Throws WebSocketError 'payload-transferred' if a handler
-   * has detached the memory behind `chunk`. `texts`: see `TEXT_SHIFT`.
+   * has detached the memory behind `chunk`. `texts`: see `TEXT_SHIFT`. If a handler throws, the rows behind its own are
+   * lost, and nothing that arrives counts any more: better nothing than a message with a gap.
    */
   receive(
     table: Int32Array,
@@ -88,9 +112,20 @@ export class Receiver {
     chunk: Uint8Array,
     texts: readonly string[] = NO_TEXTS
   ): number {
+    this.#flow |= Flow.BUSY
+    try {
+      return this.#receive(table, from, to, chunk, texts)
+    } catch (error) {
+      this.isDone = true
+      throw error
+    } finally {
+      this.#flow &= ~Flow.BUSY
+    }
+  }
+
+  #receive(table: Int32Array, from: number, to: number, chunk: Uint8Array, texts: readonly string[]): number {
     for (let row = from; row < to; row++) {
-      if (this.isDone) return to
-      if (this.isPaused) return row
+      if (this.#flow !== Flow.BUSY) return this.isDone ? to : row
       const at = row * ROW_WORDS
       const kind = table[at + Row.KIND]!
       const header = table[at + Row.HEADER]!
@@ -98,14 +133,18 @@ export class Receiver {
       const end = start + table[at + Row.BYTE_LENGTH]!
       if (end > chunk.length) throw new WebSocketError('payload-transferred')
       if ((kind & RowFlag.FIRST) !== 0) {
-        const violation = this.#checkHeader(header, table[at + Row.LENGTH_LOW]!, table[at + Row.LENGTH_HIGH]!)
+        const violation = this.#checkHeader(
+          kind,
+          header,
+          table[at + Row.LENGTH_LOW]!,
+          table[at + Row.LENGTH_HIGH]!
+        )
         if (violation !== null) {
           this.#fail(violation, `frame header ${hex(header)} ${hex(header >>> 8)}`)
           return to
         }
       }
-      if (kind >>> TEXT_SHIFT !== 0 && this.#extensions.length === 0) {
-        this.#messageOpcode = -1
+      if (kind >>> TEXT_SHIFT !== 0 && this.#terms.isPlain) {
         this.#handler.receiveMessage(new TextMessage(texts[(kind >>> TEXT_SHIFT) - 1]!))
       } else {
         this.#receivePiece(header & 0xff, kind, chunk, start, end)
@@ -116,19 +155,19 @@ export class Receiver {
 
   /** Memory for the next pieces of the message at hand, if they are to be many (see `Assembler.room`); else null. */
   get room(): Uint8Array | null {
-    return this.#assembler === null || this.#extensions.length > 0 ? null : this.#assembler.room
+    return this.#terms.isPlain ? (this.#message?.assembler?.room ?? null) : null
   }
 
   /** Applies every rule that a frame's header can break. Source: RFC 6455 §5.1, §5.2, §5.4, §5.5. */
-  #checkHeader(header: number, lengthLow: number, lengthHigh: number): ViolationCode | null {
+  #checkHeader(kind: number, header: number, lengthLow: number, lengthHigh: number): ViolationCode | null {
     const opcode = header & HeaderBit.OPCODE
     const isControl = opcode >= Opcode.CLOSE
     const rsv = header & HeaderBit.RSV
     if (rsv !== 0 && (rsv & ~this.#allowedRsv(opcode)) !== 0) return 'reserved-bits'
     if (isControl ? opcode > Opcode.PONG : opcode > Opcode.BINARY && !this.#hasOpcode(opcode))
       return 'reserved-opcode'
-    if (((header >>> 8) & HeaderBit.MASK) !== this.#maskBit)
-      return this.#maskBit === 0 ? 'masked-frame' : 'unmasked-frame'
+    if (((header >>> 8) & HeaderBit.MASK) !== this.#terms.maskBit)
+      return this.#terms.maskBit === 0 ? 'masked-frame' : 'unmasked-frame'
     const shortLength = (header >>> 8) & HeaderBit.LENGTH
     if (isControl) {
       if ((header & HeaderBit.FIN) === 0) return 'fragmented-control'
@@ -137,31 +176,31 @@ export class Receiver {
     if (lengthHigh < 0) return 'length-overflow'
     const length = lengthHigh * 0x1_0000_0000 + (lengthLow >>> 0)
     if (shortLength >= 126 && length < (shortLength === 126 ? 126 : 65536)) return 'length-not-minimal'
-    return this.#beginFrame(opcode, rsv, length)
+    const isWhole = (kind & RowFlag.LAST) !== 0 && (header & HeaderBit.FIN) !== 0
+    return this.#beginFrame(opcode, rsv, length, isWhole)
   }
 
   /** Applies the rules of fragmentation and the limits to a data frame, and begins it. Source: RFC 6455 §5.4, §10.4. */
-  #beginFrame(opcode: number, rsv: number, length: number): ViolationCode | null {
-    const { limits } = this.#settings
+  #beginFrame(opcode: number, rsv: number, length: number, isWhole: boolean): ViolationCode | null {
+    const { limits, decodesFrames } = this.#terms
+    const message = this.#message
     if (opcode === Opcode.CONTINUATION) {
-      if (this.#messageOpcode < 0) return 'unexpected-continuation'
-      this.#fragmentCount++
-      if (this.#fragmentCount > limits.maxFragments) return 'too-many-fragments'
-    } else {
-      if (this.#messageOpcode >= 0) return 'interleaved-message'
-      this.#messageOpcode = opcode
-      this.#messageRsv = rsv
-      this.#fragmentCount = 1
-    }
+      if (message === null) return 'unexpected-continuation'
+      message.fragmentCount++
+      if (message.fragmentCount > limits.maxFragments) return 'too-many-fragments'
+    } else if (message !== null) return 'interleaved-message'
     if (length > limits.maxFrameBytes) return 'frame-too-big'
-    this.#announcedBytes = (this.#assembler === null ? 0 : this.#assembler.byteLength) + length
-    return this.#announcedBytes > limits.maxMessageBytes ? 'message-too-big' : null
+    const announcedBytes = message === null ? length : message.byteLength + length
+    if (announcedBytes > limits.maxMessageBytes) return 'message-too-big'
+    if (message !== null) message.announcedBytes = announcedBytes
+    else if (!isWhole || decodesFrames) this.#message = new Arriving(opcode, rsv, announcedBytes)
+    return null
   }
 
   #allowedRsv(opcode: number): number {
     if (opcode >= Opcode.CLOSE) return 0
     let allowed = 0
-    for (const extension of this.#extensions) {
+    for (const extension of this.#terms.extensions) {
       if (opcode !== Opcode.CONTINUATION || extension.session.decodeFrame !== undefined)
         allowed |= extension.rsv
     }
@@ -169,13 +208,13 @@ export class Receiver {
   }
 
   #hasOpcode(opcode: number): boolean {
-    return this.#extensions.some((extension) => extension.opcodes.includes(opcode))
+    return this.#terms.extensions.some((extension) => extension.opcodes.includes(opcode))
   }
 
   #receivePiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
     if ((first & HeaderBit.OPCODE) >= Opcode.CLOSE) {
       this.#receiveControlPiece(first & HeaderBit.OPCODE, kind, chunk, start, end)
-    } else if (this.#extensions.length > 0) {
+    } else if (!this.#terms.isPlain) {
       this.#receiveEncodedPiece(first, kind, chunk, start, end)
     } else if ((kind & WHOLE) === WHOLE && (first === FINAL_TEXT || first === FINAL_BINARY)) {
       this.#receiveWholeMessage(first, kind, chunk, start, end)
@@ -189,7 +228,7 @@ export class Receiver {
       this.#handler.receiveControl(opcode, chunk.slice(start, end))
       return
     }
-    this.#control ??= new Assembler(this.#settings.environment.allocate)
+    this.#control ??= new Assembler(this.#terms.environment.allocate)
     this.#control.add(chunk, start, end)
     if ((kind & RowFlag.LAST) === 0) return
     const payload = this.#control.take()
@@ -199,91 +238,102 @@ export class Receiver {
 
   /** The hot path: a message of one frame in one piece. */
   #receiveWholeMessage(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
-    this.#messageOpcode = -1
+    const isAscii = (kind & RowFlag.ASCII) !== 0
     if (first === FINAL_BINARY) {
       this.#handler.receiveMessage(new BinaryMessage(keepBytes(chunk, start, end)))
-    } else if ((kind & RowFlag.ASCII) !== 0 && end - start <= EAGER_TEXT_BYTES) {
-      this.#handler.receiveMessage(
-        new TextMessage(this.#settings.environment.decodeLatin1(chunk, start, end))
-      )
-    } else if (this.#validateText(kind, chunk, start, end, true)) {
+    } else if (isAscii && end - start <= EAGER_TEXT_BYTES) {
+      this.#handler.receiveMessage(new TextMessage(this.#terms.environment.decodeLatin1(chunk, start, end)))
+    } else if (isAscii || this.#isValidUtf8(chunk.subarray(start, end))) {
       this.#handler.receiveMessage(TextMessage.fromValidUtf8(keepBytes(chunk, start, end)))
+    } else {
+      this.#fail('invalid-utf8')
     }
   }
 
   #receiveMessagePiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
+    const message = this.#message!
     const isLast = (kind & RowFlag.LAST) !== 0 && (first & HeaderBit.FIN) !== 0
-    if (this.#messageOpcode === Opcode.TEXT && !this.#validateText(kind, chunk, start, end, isLast)) return
-    this.#assembler ??= new Assembler(this.#settings.environment.allocate)
-    this.#assembler.add(chunk, start, end, this.#announcedBytes)
+    if (message.opcode === Opcode.TEXT && !this.#validatePiece(message, kind, chunk, start, end, isLast))
+      return
+    message.assembler ??= new Assembler(this.#terms.environment.allocate)
+    message.assembler.add(chunk, start, end, message.announcedBytes)
     if (!isLast) return
-    const bytes = this.#assembler.take()
-    const opcode = this.#endMessage()
+    this.#message = null
+    const bytes = message.assembler.take()
     this.#handler.receiveMessage(
-      opcode === Opcode.TEXT ? TextMessage.fromValidUtf8(bytes) : new BinaryMessage(bytes)
+      message.opcode === Opcode.TEXT ? TextMessage.fromValidUtf8(bytes) : new BinaryMessage(bytes)
     )
   }
 
   /** Validates the next piece of a text message; fails the connection at the first bad byte. Source: RFC 6455 §8.1. */
-  #validateText(kind: number, chunk: Uint8Array, start: number, end: number, isLast: boolean): boolean {
-    const isSkippable = this.#utf8 === 0 && (kind & RowFlag.ASCII) !== 0
+  #validatePiece(
+    message: Arriving,
+    kind: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number,
+    isLast: boolean
+  ): boolean {
+    const isSkippable = message.utf8 === 0 && (kind & RowFlag.ASCII) !== 0
     if (!isSkippable) {
-      this.#utf8 = this.#settings.environment.kernels.validateUtf8(this.#utf8, chunk.subarray(start, end))
+      const { kernels } = this.#terms.environment
+      message.utf8 = kernels.validateUtf8(message.utf8, chunk.subarray(start, end))
     }
-    if (this.#utf8 < 0 || (isLast && this.#utf8 !== 0)) {
+    if (message.utf8 < 0 || (isLast && message.utf8 !== 0)) {
       this.#fail('invalid-utf8')
       return false
     }
     return true
   }
 
-  #endMessage(): number {
-    const opcode = this.#messageOpcode
-    this.#messageOpcode = -1
-    this.#assembler = null
-    return opcode
+  #isValidUtf8(bytes: Uint8Array): boolean {
+    return this.#terms.environment.kernels.validateUtf8(0, bytes) === 0
   }
 
   /** With extensions: gathers a frame, decodes it, gathers the message, decodes it; then it is as any other. */
   #receiveEncodedPiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
-    const payload = this.#gatherFrame(kind, chunk, start, end)
+    const opcode = first & HeaderBit.OPCODE
+    const rsv = first & HeaderBit.RSV
+    const message = this.#message
+    // The usual case, for which no object is made.
+    if (message === null) return this.#receiveEncodedMessage(opcode, rsv, chunk.subarray(start, end))
+    const payload = this.#gatherFrame(message, kind, chunk, start, end)
     if (payload === null) return
     const isFinal = (first & HeaderBit.FIN) !== 0
-    // The usual case, for which no object is made.
-    if (isFinal && this.#assembler === null && !this.#hasFrameHooks)
-      return this.#receiveEncodedMessage(payload)
-    const rsv = first & HeaderBit.RSV
-    const before = this.#assembler === null ? 0 : this.#assembler.byteLength
-    const maxBytes = this.#settings.limits.maxMessageBytes - before
-    const frame = this.#decode(
-      'decodeFrame',
-      { opcode: first & HeaderBit.OPCODE, isFinal, rsv, payload },
-      maxBytes
-    )
+    const { environment, limits } = this.#terms
+    const maxBytes = limits.maxMessageBytes - message.byteLength
+    const frame = this.#decode('decodeFrame', { opcode, isFinal, rsv, payload }, maxBytes)
     if (frame === null) return
-    if (isFinal && this.#assembler === null) return this.#receiveEncodedMessage(frame.payload, frame.isShared)
-    this.#assembler ??= new Assembler(this.#settings.environment.allocate)
+    if (isFinal && message.assembler === null)
+      return this.#receiveEncodedMessage(message.opcode, message.rsv, frame.payload, frame.isShared)
+    message.assembler ??= new Assembler(environment.allocate)
     // Long pieces may be kept as views.
     const { length } = frame.payload
-    this.#assembler.add(frame.isShared === true ? frame.payload.slice() : frame.payload, 0, length)
-    if (isFinal) this.#receiveEncodedMessage(this.#assembler.take(), false)
+    message.assembler.add(frame.isShared === true ? frame.payload.slice() : frame.payload, 0, length)
+    if (isFinal) this.#receiveEncodedMessage(message.opcode, message.rsv, message.assembler.take())
   }
 
   /** Returns the payload of a data frame, a view if it came in one piece; null while it is not whole. */
-  #gatherFrame(kind: number, chunk: Uint8Array, start: number, end: number): Uint8Array | null {
+  #gatherFrame(
+    message: Arriving,
+    kind: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number
+  ): Uint8Array | null {
     if ((kind & WHOLE) === WHOLE) return chunk.subarray(start, end)
-    this.#frame ??= new Assembler(this.#settings.environment.allocate)
-    this.#frame.add(chunk, start, end)
+    message.frame ??= new Assembler(this.#terms.environment.allocate)
+    message.frame.add(chunk, start, end)
     if ((kind & RowFlag.LAST) === 0) return null
-    const payload = this.#frame.take()
-    this.#frame = null
+    const payload = message.frame.take()
+    message.frame = null
     return payload
   }
 
-  #receiveEncodedMessage(payload: Uint8Array, isShared = false): void {
-    const rsv = this.#messageRsv
-    const encoded: ExtensionData = { opcode: this.#endMessage(), isFinal: true, rsv, payload, isShared }
-    const message = this.#decode('decodeMessage', encoded, this.#settings.limits.maxMessageBytes)
+  #receiveEncodedMessage(opcode: number, rsv: number, payload: Uint8Array, isShared = false): void {
+    this.#message = null
+    const encoded: ExtensionData = { opcode, isFinal: true, rsv, payload, isShared }
+    const message = this.#decode('decodeMessage', encoded, this.#terms.limits.maxMessageBytes)
     if (message === null) return
     if (message.opcode === Opcode.TEXT) {
       this.#receiveDecodedText(message)
@@ -297,13 +347,12 @@ export class Receiver {
   }
 
   #receiveDecodedText(message: ExtensionData): void {
-    const { kernels, decodeUtf8 } = this.#settings.environment
     const { payload } = message
-    if (kernels.validateUtf8(0, payload) !== 0) return this.#fail('invalid-utf8')
+    if (!this.#isValidUtf8(payload)) return this.#fail('invalid-utf8')
     const isShort = payload.length <= EAGER_TEXT_BYTES
     this.#handler.receiveMessage(
       isShort
-        ? new TextMessage(decodeUtf8(payload, 0, payload.length))
+        ? new TextMessage(this.#terms.environment.decodeUtf8(payload, 0, payload.length))
         : TextMessage.fromValidUtf8(keepDecoded(message))
     )
   }
@@ -315,7 +364,7 @@ export class Receiver {
     maxBytes: number
   ): ExtensionData | null {
     let data = encoded
-    for (const { name, session } of this.#extensions) {
+    for (const { name, session } of this.#terms.decoders) {
       try {
         data = session[hook]?.(data, maxBytes) ?? data
       } catch (cause) {
@@ -335,7 +384,7 @@ export class Receiver {
 
   #failWith(error: WebSocketError): void {
     this.isDone = true
-    this.#assembler = this.#control = this.#frame = null
+    this.#message = this.#control = null
     this.#handler.receiveViolation(error)
   }
 }

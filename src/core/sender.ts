@@ -7,7 +7,7 @@ import { type ExtensionData, type NegotiatedExtension, toExtensionError } from '
 import { HeaderBit, headerLength, Opcode, writeHeader } from './header.js'
 import { type Message, type Payload, TextMessage } from './message.js'
 import type { Output } from './output.js'
-import type { Role } from './receiver.js'
+import type { Role } from './terms.js'
 
 /** What all senders of one endpoint share. */
 export interface SenderSettings {
@@ -29,16 +29,14 @@ const DIRECT_TEXT_LENGTH = 4 * 1024
 /** Short text is encoded here for hooks, which do not keep it. Shorter than what is passed by reference. */
 let sharedText: Uint8Array | null = null
 
-/** Encodes frames of one connection. */
+/** Encodes frames of all connections that agreed on the same, each into the output of its connection. */
 export class Sender {
   readonly #settings: SenderSettings
-  readonly #output: Output
   readonly #extensions: readonly NegotiatedExtension[]
   readonly #hasFrameHooks: boolean
 
-  constructor(settings: SenderSettings, output: Output, extensions: readonly NegotiatedExtension[] = []) {
+  constructor(settings: SenderSettings, extensions: readonly NegotiatedExtension[] = []) {
     this.#settings = settings
-    this.#output = output
     this.#extensions = extensions
     this.#hasFrameHooks = extensions.some(({ session }) => session.encodeFrame !== undefined)
   }
@@ -48,34 +46,35 @@ export class Sender {
    * is passed on by reference and must not change until it is sent. Returns null; or, if a hook of an extension threw,
    * the error to fail the connection with: a part of the message may be sent then. `compress`: as in `ExtensionData`.
    */
-  sendMessage(message: Message, fragmentSize: number | null, compress?: boolean): WebSocketError | null {
+  sendMessage(
+    output: Output,
+    message: Message,
+    fragmentSize: number | null,
+    compress?: boolean
+  ): WebSocketError | null {
     if (fragmentSize !== null || this.#extensions.length > 0)
-      return this.#sendEncoded(message, fragmentSize, compress)
+      return this.#sendEncoded(output, message, fragmentSize, compress)
     if (message instanceof TextMessage && !message.isEncoded) {
-      this.#sendText(message.payload)
+      this.#sendText(output, message.payload)
     } else {
-      this.#writeFrame(HeaderBit.FIN | message.opcode, message.bytes)
+      this.#writeFrame(output, HeaderBit.FIN | message.opcode, message.bytes)
     }
     return null
   }
 
-  /** Sends a string as text, or bytes as binary, in one frame: `sendMessage` without making a message. */
-  sendPayload(payload: Payload): void {
-    if (typeof payload === 'string') this.#sendText(payload)
-    else this.#writeFrame(HeaderBit.FIN | Opcode.BINARY, payload)
-  }
-
-  /** Whether `sendPayload` may be used: no extension wants to see messages. */
-  get isPlain(): boolean {
-    return this.#extensions.length === 0
+  /** Sends a string as text, or bytes as binary, in one frame: `sendMessage` without making a message, for senders without extensions. */
+  sendPayload(output: Output, payload: Payload): void {
+    if (typeof payload === 'string') this.#sendText(output, payload)
+    else this.#writeFrame(output, HeaderBit.FIN | Opcode.BINARY, payload)
   }
 
   /** Sends a control frame. `payload`: at most 125 bytes, checked by the caller. */
-  sendControl(opcode: number, payload: Uint8Array): void {
-    this.#writeFrame(HeaderBit.FIN | opcode, payload)
+  sendControl(output: Output, opcode: number, payload: Uint8Array): void {
+    this.#writeFrame(output, HeaderBit.FIN | opcode, payload)
   }
 
   #sendEncoded(
+    output: Output,
     original: Message,
     fragmentSize: number | null,
     compress: boolean | undefined
@@ -91,7 +90,7 @@ export class Sender {
     if (message instanceof Error) return message
     const { payload } = message
     if (fragmentSize === null && !this.#hasFrameHooks) {
-      this.#writeData(HeaderBit.FIN | message.rsv | message.opcode, message)
+      this.#writeData(output, HeaderBit.FIN | message.rsv | message.opcode, message)
       return null
     }
     const step = fragmentSize ?? Math.max(payload.length, 1)
@@ -108,7 +107,7 @@ export class Sender {
         compress
       })
       if (frame instanceof Error) return frame
-      this.#writeData((frame.isFinal ? HeaderBit.FIN : 0) | frame.rsv | frame.opcode, frame)
+      this.#writeData(output, (frame.isFinal ? HeaderBit.FIN : 0) | frame.rsv | frame.opcode, frame)
       start = end
     } while (start < payload.length)
     return null
@@ -123,9 +122,13 @@ export class Sender {
     return sharedText.subarray(0, writeUtf8(message.payload, sharedText, 0))
   }
 
-  #writeData(first: number, { payload, isShared }: ExtensionData): void {
+  #writeData(output: Output, first: number, { payload, isShared }: ExtensionData): void {
     // Longer ones are passed on by reference.
-    this.#writeFrame(first, isShared === true && payload.length > COPY_BYTES ? payload.slice() : payload)
+    this.#writeFrame(
+      output,
+      first,
+      isShared === true && payload.length > COPY_BYTES ? payload.slice() : payload
+    )
   }
 
   /** Runs one kind of hook of all extensions. Returns an error if one threw. */
@@ -142,8 +145,7 @@ export class Sender {
     return data
   }
 
-  #writeFrame(first: number, payload: Uint8Array): void {
-    const output = this.#output
+  #writeFrame(output: Output, first: number, payload: Uint8Array): void {
     const byteLength = payload.length
     if (this.#settings.role === 'client') {
       const key = this.#settings.environment.maskingKey()
@@ -163,14 +165,13 @@ export class Sender {
     }
   }
 
-  #sendText(text: string): void {
+  #sendText(output: Output, text: string): void {
     const { environment, role } = this.#settings
     if (role === 'client' || text.length > DIRECT_TEXT_LENGTH) {
-      this.#writeFrame(HeaderBit.FIN | Opcode.TEXT, environment.encodeUtf8(text))
+      this.#writeFrame(output, HeaderBit.FIN | Opcode.TEXT, environment.encodeUtf8(text))
       return
     }
     // The header's length depends on the byte length, which is known afterwards: guess that the text is ASCII.
-    const output = this.#output
     const guess = headerLength(text.length, false)
     const offset = output.reserve(guess + 2 + 3 * text.length)
     const byteLength = environment.writeUtf8(text, output.buffer, offset + guess)

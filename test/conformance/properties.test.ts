@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Environment } from '../../src/core/environment.js'
-import type { Role } from '../../src/core/receiver.js'
+import type { Role } from '../../src/core/terms.js'
 import { CoreSubject } from './core-subject.js'
 import { IMPLEMENTATIONS } from './kernels.js'
 import type { Transcript } from './subject.js'

@@ -1,7 +1,7 @@
 // Owns the replaying of vectors on whatever implements an endpoint. Must not know which implementation it is:
 // a Protocol in memory is one subject, a server behind a socket another.
 import type { Limits } from '../../src/core/limits.js'
-import type { Role } from '../../src/core/receiver.js'
+import type { Role } from '../../src/core/terms.js'
 import type { Ending, Event, Step, Vector } from './vector.js'
 import { decode, encode, join, toHex, type WrittenFrame } from './wire.js'
 

@@ -1,6 +1,6 @@
 // Owns the conformance suite: all vectors of RFC 6455, as tests of any subject.
 import { describe, expect, it } from 'vitest'
-import type { Role } from '../../src/core/receiver.js'
+import type { Role } from '../../src/core/terms.js'
 import { CLOSING } from '../vectors/closing.js'
 import { CONTROL_FRAMES } from '../vectors/control.js'
 import { FRAGMENTATION } from '../vectors/fragmentation.js'

@@ -2,7 +2,7 @@
 // that the same vectors can be replayed on a Protocol and over sockets.
 import type { ErrorCode } from '../../src/core/errors.js'
 import type { Limits } from '../../src/core/limits.js'
-import type { Role } from '../../src/core/receiver.js'
+import type { Role } from '../../src/core/terms.js'
 import { type FrameSpec, toHex, utf8, type WrittenFrame } from './wire.js'
 
 /** One step of a vector: a frame or raw bytes from the peer, or a call by the endpoint's application. */

@@ -1,6 +1,6 @@
 // Owns the tests' own encoding and decoding of frames, written apart from the library's so that neither hides a
 // fault of the other. Knows the format of RFC 6455 §5.2 and no rule about it.
-import type { Role } from '../../src/core/receiver.js'
+import type { Role } from '../../src/core/terms.js'
 
 /** A frame as a vector writes it down. */
 export interface FrameSpec {

@@ -4,7 +4,7 @@ import type { ExtensionData, ExtensionSession, NegotiatedExtension } from '../..
 import { toExtensionError } from '../../src/core/extension.js'
 import type { Limits } from '../../src/core/limits.js'
 import { ExtensionMessage, type Payload } from '../../src/core/message.js'
-import type { Role } from '../../src/core/receiver.js'
+import type { Role } from '../../src/core/terms.js'
 import { CoreSubject } from '../conformance/core-subject.js'
 import { CHUNK_SIZES, readSent, receiveInChunks } from '../conformance/subject.js'
 import { binary, close, type Event, more, ping, sentClose, sentPong, text } from '../conformance/vector.js'

@@ -1,6 +1,6 @@
 // Owns a Protocol under test together with what tests of it keep asking for.
 import type { Limits } from '../../src/core/limits.js'
-import type { Role } from '../../src/core/receiver.js'
+import type { Role } from '../../src/core/terms.js'
 import { CoreSubject } from '../conformance/core-subject.js'
 import { readSent } from '../conformance/subject.js'
 import { encode, type FrameSpec, join } from '../conformance/wire.js'

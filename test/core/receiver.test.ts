@@ -5,6 +5,7 @@ import { ROW_WORDS, Row, SCAN_STATE_WORDS } from '../../src/core/layout.js'
 import { DEFAULT_LIMITS } from '../../src/core/limits.js'
 import type { BinaryMessage, Message, TextMessage } from '../../src/core/message.js'
 import { Receiver, type ReceiverHandler } from '../../src/core/receiver.js'
+import { Terms } from '../../src/core/terms.js'
 import { binary, more, ping, text } from '../conformance/vector.js'
 import { encode, type FrameSpec, hex, join, noise, toHex, utf8 } from '../conformance/wire.js'
 import { fixedEnvironment } from './support.js'
@@ -12,7 +13,7 @@ import { fixedEnvironment } from './support.js'
 const environment = fixedEnvironment()
 
 class Recorder implements ReceiverHandler {
-  readonly receiver = new Receiver({ role: 'server', limits: DEFAULT_LIMITS, environment }, this)
+  readonly receiver = new Receiver(Terms.of({ role: 'server', limits: DEFAULT_LIMITS, environment }), this)
   readonly messages: Message[] = []
   readonly controls: (readonly [number, Uint8Array])[] = []
   readonly errors: WebSocketError[] = []

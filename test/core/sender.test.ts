@@ -1,33 +1,33 @@
 import { describe, expect, it } from 'vitest'
 import { TextMessage, toMessage } from '../../src/core/message.js'
 import { OutputBytes } from '../../src/core/output.js'
-import type { Role } from '../../src/core/receiver.js'
 import { Sender } from '../../src/core/sender.js'
+import type { Role } from '../../src/core/terms.js'
 import { readSent } from '../conformance/subject.js'
 import { hex, join, noise, toHex, utf8 } from '../conformance/wire.js'
 import { fixedEnvironment } from './support.js'
 
 function make(role: Role) {
   const output = new OutputBytes()
-  const sender = new Sender({ role, environment: fixedEnvironment() }, output)
+  const sender = new Sender({ role, environment: fixedEnvironment() })
   return { sender, output, written: () => toHex(join(output.take())) }
 }
 
 describe('a server', () => {
   it('§5.1 §5.7 sends frames unmasked', () => {
-    const { sender, written } = make('server')
-    sender.sendPayload('Hello')
-    sender.sendPayload(hex('0102'))
-    sender.sendMessage(new TextMessage('Hello'), null)
-    sender.sendControl(9, utf8('Hello'))
+    const { sender, output, written } = make('server')
+    sender.sendPayload(output, 'Hello')
+    sender.sendPayload(output, hex('0102'))
+    sender.sendMessage(output, new TextMessage('Hello'), null)
+    sender.sendControl(output, 9, utf8('Hello'))
     expect(written()).toBe('810548656c6c6f' + '82020102' + '810548656c6c6f' + '890548656c6c6f')
   })
 
   it('passes long bytes on by reference, and copies short ones', () => {
     const { sender, output } = make('server')
     const [short, long] = [noise(8 * 1024), noise(8 * 1024 + 1)]
-    sender.sendPayload(short)
-    sender.sendPayload(long)
+    sender.sendPayload(output, short)
+    sender.sendPayload(output, long)
     const taken = output.take()
     expect([taken.includes(short), taken.includes(long)]).toEqual([false, true])
     expect(readSent(join(taken), 'server')).toEqual([
@@ -45,7 +45,7 @@ describe('a server', () => {
         reserved.push(byteLength)
         return reserve(byteLength)
       }
-      sender.sendPayload('x'.repeat(length))
+      sender.sendPayload(output, 'x'.repeat(length))
       expect(Math.max(...reserved)).toBeLessThanOrEqual(length + 12 * 1024)
       expect(readSent(join(output.take()), 'server')).toEqual([['81', '78'.repeat(length)]])
     }
@@ -54,11 +54,11 @@ describe('a server', () => {
 
 describe('a client', () => {
   it('§5.3 §5.7 masks every frame, and leaves the payload as it is', () => {
-    const { sender, written } = make('client')
+    const { sender, output, written } = make('client')
     const payload = utf8('Hello')
-    sender.sendPayload('Hello')
-    sender.sendPayload(payload)
-    sender.sendControl(10, payload)
+    sender.sendPayload(output, 'Hello')
+    sender.sendPayload(output, payload)
+    sender.sendControl(output, 10, payload)
     const masked = '37fa213d7f9f4d5158'
     expect(written()).toBe(`8185${masked}8285${masked}8a85${masked}`)
     expect(toHex(payload)).toBe('48656c6c6f')
@@ -68,9 +68,9 @@ describe('a client', () => {
     const output = new OutputBytes()
     let next = 0x01010101
     const environment = { ...fixedEnvironment(), maskingKey: () => next++ }
-    const sender = new Sender({ role: 'client', environment }, output)
-    sender.sendMessage(toMessage(hex('000000')), 2)
-    sender.sendControl(9, hex('00'))
+    const sender = new Sender({ role: 'client', environment })
+    sender.sendMessage(output, toMessage(hex('000000')), 2)
+    sender.sendControl(output, 9, hex('00'))
     expect(toHex(join(output.take()))).toBe('0282010101010101' + '80810201010102' + '89810301010103')
   })
 })
@@ -86,12 +86,12 @@ for (const role of ['server', 'client'] as const) {
           const text = unit.repeat(count)
           const expected = [['81', toHex(utf8(text))]]
           const { sender, output } = make(role)
-          sender.sendPayload(text)
+          sender.sendPayload(output, text)
           expect(readSent(join(output.take()), role)).toEqual(expected)
           const message = new TextMessage(text)
-          sender.sendMessage(message, null)
+          sender.sendMessage(output, message, null)
           expect(message.bytes.length).toBe(utf8(text).length)
-          sender.sendMessage(message, null)
+          sender.sendMessage(output, message, null)
           expect(readSent(join(output.take()), role)).toEqual([...expected, ...expected])
         }
       }
@@ -100,7 +100,7 @@ for (const role of ['server', 'client'] as const) {
     it('§5.4 cuts a message into frames of at most fragmentSize bytes', () => {
       for (const byteLength of [0, 1, 2, 3, 4, 6, 7]) {
         const { sender, output } = make(role)
-        sender.sendMessage(toMessage(noise(byteLength)), 3)
+        sender.sendMessage(output, toMessage(noise(byteLength)), 3)
         const frames = readSent(join(output.take()), role)
         expect(frames.map(([, payload]) => payload).join('')).toBe(toHex(noise(byteLength)))
         const count = Math.max(1, Math.ceil(byteLength / 3))

@@ -1,0 +1,50 @@
+// Owns what a connection remembers of itself, in few bytes: most connections idle, and there are many of them.
+import type { CloseDetails } from './core/closing.js'
+
+/** What is so at the moment; bits of one field. */
+export const Flag = {
+  /** Why reading is stopped. */
+  PAUSED_BY_USER: 1,
+  PAUSED_BY_PRESSURE: 2,
+  /** A ping has asked for a sign of life, and only what the peer sends is one. */
+  ASKED: 4,
+  /** That ping waits behind a write under way: that the kernel gets rid of it is a sign, too. */
+  ASKED_BEHIND: 8,
+  /** The peer has ended its side. */
+  ENDED: 16
+} as const
+
+/** Reading is stopped. */
+export const PAUSED = Flag.PAUSED_BY_USER | Flag.PAUSED_BY_PRESSURE
+/** A sign of life is asked for. */
+export const WAITS_FOR_LIFE = Flag.ASKED | Flag.ASKED_BEHIND
+
+/** What most connections have no use for until they end; made when it is first needed. */
+export class Extras {
+  id: string | null = null
+  /** How the connection ended; null until it has. */
+  details: CloseDetails | null = null
+  #waiters: Waiters | null = null
+
+  /** Who waits for something. */
+  get waiters(): Waiters {
+    this.#waiters ??= { drained: [], closed: [] }
+    return this.#waiters
+  }
+
+  /** Calls all who wait for the send queue. */
+  wakeDrained(): void {
+    if (this.#waiters !== null) for (const resolve of this.#waiters.drained.splice(0)) resolve()
+  }
+
+  /** Calls all who wait for anything. */
+  wakeClosed(details: CloseDetails): void {
+    this.wakeDrained()
+    if (this.#waiters !== null) for (const resolve of this.#waiters.closed.splice(0)) resolve(details)
+  }
+}
+
+interface Waiters {
+  readonly drained: (() => void)[]
+  readonly closed: ((details: CloseDetails) => void)[]
+}

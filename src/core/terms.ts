@@ -1,0 +1,60 @@
+// Owns what all connections that agreed on the same have in common, so that none of them has to hold it. Must not know any
+// extension by name.
+import type { Environment } from './environment.js'
+import type { NegotiatedExtension } from './extension.js'
+import { HeaderBit } from './header.js'
+import type { Limits } from './limits.js'
+import { Sender } from './sender.js'
+
+/** Which end of the connection this is: it decides who masks. */
+export type Role = 'server' | 'client'
+
+/** What all protocols of one endpoint share. */
+export interface ProtocolSettings {
+  readonly role: Role
+  readonly limits: Limits
+  readonly environment: Environment
+}
+
+const NO_EXTENSIONS: readonly NegotiatedExtension[] = []
+const plainTerms = new WeakMap<ProtocolSettings, Terms>()
+
+/** An endpoint's settings and the extensions that were negotiated. Never changes. */
+export class Terms implements ProtocolSettings {
+  readonly role: Role
+  readonly limits: Limits
+  readonly environment: Environment
+  /** As negotiated: in the order of sending. */
+  readonly extensions: readonly NegotiatedExtension[]
+  /** In the order of receiving: the last one negotiated comes first. */
+  readonly decoders: readonly NegotiatedExtension[]
+  /** Whether there are no extensions. */
+  readonly isPlain: boolean
+  /** Whether any of them wants to see the frames that arrive, which come one by one and whole then. */
+  readonly decodesFrames: boolean
+  /** What the mask bit of every frame that arrives must be. */
+  readonly maskBit: number
+  readonly sender: Sender
+
+  private constructor(settings: ProtocolSettings, extensions: readonly NegotiatedExtension[]) {
+    this.role = settings.role
+    this.limits = settings.limits
+    this.environment = settings.environment
+    this.extensions = extensions
+    this.decoders = extensions.toReversed()
+    this.isPlain = extensions.length === 0
+    this.decodesFrames = extensions.some(({ session }) => session.decodeFrame !== undefined)
+    this.maskBit = settings.role === 'server' ? HeaderBit.MASK : 0
+    this.sender = new Sender(settings, extensions)
+  }
+
+  /** The terms of one connection: without extensions the same for all that have these settings. */
+  static of(settings: ProtocolSettings, extensions = NO_EXTENSIONS): Terms {
+    if (extensions.length > 0) return new Terms(settings, extensions)
+    const known = plainTerms.get(settings)
+    if (known !== undefined) return known
+    const terms = new Terms(settings, NO_EXTENSIONS)
+    plainTerms.set(settings, terms)
+    return terms
+  }
+}
