@@ -43,12 +43,13 @@ export interface ProtocolHandler {
   onfinish(): void
 }
 
-/** The protocol of one open connection. What is seldom needed is made when it is, and dropped: most connections idle. */
+/** The protocol of one open connection. */
 export class Protocol implements ReceiverHandler {
   readonly #terms: Terms
   readonly #handler: ProtocolHandler
   readonly #output: Output
   readonly #receiver: Receiver
+  // What is seldom needed is made when it is, and dropped: most connections idle.
   /** Made when chunks are to be scanned here, or when something must wait. */
   #inbox: Inbox | null = null
   /** Null as long as the connection is open. */
@@ -58,7 +59,7 @@ export class Protocol implements ReceiverHandler {
   /** Null if no pong waits. */
   #pongs: Pongs | null = null
 
-  /** `extensions`: as negotiated in the opening handshake; their sessions are closed when the connection ends. */
+  /** `extensions`: as negotiated in the opening handshake, default none; their sessions are closed when the connection ends. */
   constructor(
     settings: ProtocolSettings,
     output: Output,
