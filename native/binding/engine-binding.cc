@@ -300,7 +300,7 @@ napi_value receive_into(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// enginePause, engineResume, engineEnd, engineClose(slot, generation).
+// enginePause, engineResume, engineEnd, engineEndBehind, engineClose(slot, generation).
 template <void (Engine::*METHOD)(std::int32_t, std::int32_t)>
 napi_value call_engine(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
@@ -335,6 +335,7 @@ void define_engine(napi_env env, napi_value exports) {
       function("enginePause", call_engine<&Engine::pause>),
       function("engineResume", call_engine<&Engine::resume>),
       function("engineEnd", call_engine<&Engine::end>),
+      function("engineEndBehind", call_engine<&Engine::end_behind>),
       function("engineClose", call_engine<&Engine::close>),
   };
   napi_define_properties(env, exports, std::size(functions), functions);

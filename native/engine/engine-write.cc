@@ -16,13 +16,13 @@ namespace row_kind = layout::row_kind;
 // Rests of pieces up to this long are copied: a reference costs more, and may hold memory of more than the piece.
 constexpr std::size_t COPIED_REST_BYTES = 16 * 1024;
 
-// Writes parts; returns the byte count, or -1 with errno set.
-ssize_t write_parts(int descriptor, std::span<iovec> parts) {
+// Writes parts; returns the byte count, or -1 with errno set. `flags`: MSG_MORE if an end follows at once.
+ssize_t write_parts(int descriptor, std::span<iovec> parts, int flags = 0) {
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = std::min(parts.size(), Outgoing::MAX_PARTS);
   for (;;) {
-    const ssize_t count = sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const ssize_t count = sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
     if (count >= 0 || errno != EINTR) return count;
   }
 }
@@ -70,6 +70,7 @@ std::size_t Engine::send(const SendMemory& memory, std::span<std::int32_t> stuck
     last_record_[static_cast<std::size_t>(slot)] = -1;
     gather_parts(first, memory);
     send_parts(slot, memory.pieces);
+    shut_down_if_done(at(slot));
     const std::uint64_t waiting = waiting_bytes(at(slot));
     if (waiting == 0 || (stuck_count + 1) * STUCK_WORDS > stuck.size()) continue;
     std::int32_t* entry = &stuck[stuck_count++ * STUCK_WORDS];
@@ -148,7 +149,7 @@ void Engine::keep_part(Outgoing& outgoing, std::size_t index, const Pieces& piec
 std::span<iovec> Engine::write_now(std::int32_t slot, std::span<iovec> parts) {
   Slot& found = at(slot);
   while (!parts.empty() && found.outgoing == nullptr) {
-    const ssize_t count = write_parts(found.descriptor.number(), parts);
+    const ssize_t count = write_parts(found.descriptor.number(), parts, found.is_ending ? MSG_MORE : 0);
     if (count >= 0) {
       parts = drop_front(parts, static_cast<std::size_t>(count));
     } else {
@@ -163,6 +164,10 @@ void Engine::end(std::int32_t slot, std::int32_t generation) {
   if (!is_live(slot, generation)) return;
   at(slot).is_ending = true;
   shut_down_if_done(at(slot));
+}
+
+void Engine::end_behind(std::int32_t slot, std::int32_t generation) {
+  if (is_live(slot, generation)) at(slot).is_ending = true;
 }
 
 void Engine::shut_down_if_done(Slot& slot) {

@@ -108,6 +108,8 @@ class Engine {
   void resume(std::int32_t slot, std::int32_t generation);
   // Ends the sending side when all that waits is sent.
   void end(std::int32_t slot, std::int32_t generation);
+  // As `end`, behind what the next `send` has for that slot: the last bytes and the end go out together.
+  void end_behind(std::int32_t slot, std::int32_t generation);
   // Closes the socket at once.
   void close(std::int32_t slot, std::int32_t generation);
   void close_all();

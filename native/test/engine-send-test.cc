@@ -145,6 +145,22 @@ void ends_when_nothing_waits() {
   check(subject.payload_of(slot) == text("still here"), "it can be heard for longer");
 }
 
+void ends_behind_what_is_sent_next() {
+  EngineSubject subject;
+  const auto [slot, peer] = adopt(subject, tcp_pair());
+  subject.engine.end_behind(slot, subject.engine.generation(slot));
+  subject.run();
+  check(!peer.is_at_end(), "not before");
+  check(subject.send({{slot, text("goodbye")}}).empty(), "all is taken");
+  check(read_all(subject, peer) == text("goodbye") && peer.is_at_end(), "bytes, then the end");
+  const auto [slow, slow_peer] = adopt(subject, tcp_pair());
+  while (subject.send({{slow, pattern(100'000)}}).empty()) {}
+  subject.engine.end_behind(slow, subject.engine.generation(slow));
+  check(!subject.send({{slow, text("goodbye")}}).empty(), "it waits");
+  const Bytes all = read_all(subject, slow_peer);
+  check(std::ranges::equal(std::span(all).last(7), text("goodbye")) && slow_peer.is_at_end(), "then, too");
+}
+
 void reports_a_failed_write_once() {
   EngineSubject subject;
   auto [slot, peer] = adopt(subject, unix_pair());
@@ -319,6 +335,7 @@ int main() {
   keeps_what_the_socket_does_not_take();
   writes_a_byte_at_a_time();
   ends_when_nothing_waits();
+  ends_behind_what_is_sent_next();
   reports_a_failed_write_once();
   fails_when_the_peer_resets_what_waits();
   fails_when_what_was_lent_is_gone();

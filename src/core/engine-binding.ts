@@ -66,5 +66,7 @@ export interface EngineBinding {
   engineResume(slot: number, generation: number): void
   /** Ends the sending side when all that waits is sent. */
   engineEnd(slot: number, generation: number): void
+  /** As `engineEnd`, behind the records of that slot in the next `engineSend`: bytes and end go out together. */
+  engineEndBehind(slot: number, generation: number): void
   engineClose(slot: number, generation: number): void
 }

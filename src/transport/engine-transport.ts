@@ -191,6 +191,9 @@ export class EngineTransport implements Transport, SendQueue {
     this.#flushedBytes += this.#turnBytes
     this.#turnBytes = this.#waitingBytes = 0
     this.#flushedBatch = this.#loop.batchCount
+    if ((this.#end & (End.LOCAL | End.SHUT)) !== End.LOCAL) return
+    this.#end |= End.SHUT
+    this.#binding.engineEndBehind(this.#slot, this.generation)
   }
 
   /** At the end of a turn: tells what was sent in it, and goes on with the end. */
