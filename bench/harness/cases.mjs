@@ -5,7 +5,7 @@
  * bytes for binary, and send that. `received`: they send what they were given, unread. `reported`: as `payload`, and are
  * told when each message is with the kernel (hotsocket: onsent; ws: the callback of send). `attached`: as `payload`, on an
  * http.Server of the application. `deflate`: as `payload`, with permessage-deflate as each contender has it by default;
- * `deflate-1`, `deflate-6`: at that level of zlib. `counted`: as `deflate`, but what is above 1 KiB is answered with its
+ * `deflate-1`, `deflate-6`: at that level of zlib; `deflate-takeover`: with contexts kept for all connections. `counted`: as `deflate`, but what is above 1 KiB is answered with its
  * length, unread.
  */
 export const VARIANT_LABELS = {
@@ -16,6 +16,7 @@ export const VARIANT_LABELS = {
   deflate: '',
   'deflate-1': ', level 1',
   'deflate-6': ', level 6',
+  'deflate-takeover': '',
   counted: ''
 }
 
@@ -38,7 +39,7 @@ const echo = (name, title, connections, inFlight, bytes, kind, more = {}) => ({
 })
 
 /** A browser's offer, and one that lets nobody keep a context between messages. */
-const KEEP_CONTEXTS = 'permessage-deflate'
+const KEEP_CONTEXTS = 'permessage-deflate; client_max_window_bits'
 const NO_CONTEXTS = 'permessage-deflate; client_no_context_takeover; server_no_context_takeover'
 
 const deflateEcho = (name, title, connections, inFlight, json) => ({
@@ -49,7 +50,7 @@ const deflateEcho = (name, title, connections, inFlight, json) => ({
   variants: ['deflate', 'deflate-1', 'deflate-6']
 })
 
-const deflateIdle = (name, title, extensions) => ({
+const deflateIdle = (name, title, extensions, variant) => ({
   name,
   title: `Memory of connections with permessage-deflate, ${title}, before and after one echo of 1 KiB JSON each`,
   measure: 'idle',
@@ -57,7 +58,7 @@ const deflateIdle = (name, title, extensions) => ({
   // Of the most expensive contender.
   bytesEach: 400_000,
   quickNames: { connections: 200 },
-  variants: ['deflate'],
+  variants: [variant],
   maxRounds: 1
 })
 
@@ -120,8 +121,8 @@ export const CASES = [
   },
   deflateEcho('deflate-1k', '1 KiB JSON', 100, 4, 1024),
   deflateEcho('deflate-64k', '64 KiB JSON', 20, 2, 65_536),
-  deflateIdle('deflate-idle', 'no context kept', NO_CONTEXTS),
-  deflateIdle('deflate-idle-takeover', 'contexts kept', KEEP_CONTEXTS),
+  deflateIdle('deflate-idle', 'no context kept', NO_CONTEXTS, 'deflate'),
+  deflateIdle('deflate-idle-takeover', 'contexts kept', KEEP_CONTEXTS, 'deflate-takeover'),
   {
     name: 'deflate-stall',
     title:

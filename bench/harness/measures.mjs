@@ -101,6 +101,7 @@ export const MEASURES = {
       ['flooded p50', 'floodedP50Us', 0],
       ['p99 us', 'floodedP99Us', 0],
       ['max us', 'floodedMaxUs', 0],
+      ['p50 to idle', (figures) => figures.floodedP50Us / figures.idleP50Us, 1],
       ['flood msg/s', 'floodPerSecond', 0],
       ['timer p99 ms', 'timerP99Ms', 1],
       ['max ms', 'timerMaxMs', 1]
@@ -124,7 +125,14 @@ export const MEASURES = {
 const times = (window) => ({ 'warmup-ms': window.warmupMs, 'measure-ms': window.measureMs })
 
 async function runEcho(server, names, window) {
-  return describeEcho(await echo(server, names, window))
+  const figures = await echo(server, names, window)
+  if (server.variant === 'reported') await requireReports(server, figures.messages)
+  return describeEcho(figures)
+}
+
+async function requireReports(server, messages) {
+  const { sentCount } = await server.ask('describe')
+  if (sentCount < messages) throw new Error(`only ${sentCount} of ${messages} messages were reported as sent`)
 }
 
 /** What the generator cannot: to look into a compressed reply. It has made sure that all replies are the same. */

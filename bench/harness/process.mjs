@@ -90,9 +90,11 @@ class Child {
 export class Server {
   #child
   port = 0
+  variant
 
   constructor(contender, variant) {
     const { command, env = {}, answers = true } = contender
+    this.variant = variant
     this.#child = new Child(SERVER_CORE, [...command, variant], {
       env: { ...environment(), ...env },
       ipc: answers

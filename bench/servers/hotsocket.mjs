@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
-import * as hotsocket from '../../dist/index.js'
+import { AsyncServer, DeflateMessage } from '../../dist/index.js'
 import { answerHarness } from './answer-harness.mjs'
 
 const { version } = createRequire(import.meta.url)('../../package.json')
@@ -14,32 +14,39 @@ const onsent = () => {
 }
 const onmessage = (client, message) => client.send(message.payload)
 
+/** Memory for the contexts of all, as ws has it. */
+const TAKEOVER = {
+  serverNoContextTakeover: false,
+  clientNoContextTakeover: false,
+  maxContextBytes: 2 ** 33
+}
+
 /** Options of the server. The names are explained in harness/cases.mjs. */
 const VARIANTS = {
-  payload: () => ({ onmessage }),
-  received: () => ({ onmessage: (client, message) => client.send(message) }),
-  reported: () => ({ onmessage, onsent }),
-  attached: () => ({ onmessage }),
-  deflate: () => ({ onmessage, ...deflate({}) }),
-  'deflate-1': () => ({ onmessage, ...deflate({ level: 1 }) }),
-  'deflate-6': () => ({ onmessage, ...deflate({ level: 6 }) }),
-  counted: () => ({
+  payload: { onmessage },
+  received: { onmessage: (client, message) => client.send(message) },
+  reported: { onmessage, onsent },
+  attached: { onmessage },
+  deflate: { onmessage, ...deflate({}) },
+  'deflate-1': { onmessage, ...deflate({ level: 1 }) },
+  'deflate-6': { onmessage, ...deflate({ level: 6 }) },
+  'deflate-takeover': { onmessage, ...deflate(TAKEOVER) },
+  counted: {
     ...deflate({}),
     onmessage: (client, message) =>
       message.bytes.length > 1024
         ? client.send(String(message.bytes.length), { compress: false })
         : onmessage(client, message)
-  })
+  }
 }
 
 function deflate(settings) {
-  if (hotsocket.DeflateMessage === undefined) throw new Error('hotsocket has no DeflateMessage')
-  return { extensions: [new hotsocket.DeflateMessage({ thresholdBytes: 0, ...settings })] }
+  return { extensions: [new DeflateMessage({ thresholdBytes: 0, ...settings })] }
 }
 
 const variant = process.argv[2]
-const server = new hotsocket.AsyncServer({
-  ...VARIANTS[variant](),
+const server = new AsyncServer({
+  ...VARIANTS[variant],
   host,
   // The peers send no pings of their own, either.
   pingIntervalMs: 0

@@ -24,6 +24,7 @@ const VARIANTS = {
   deflate: deflate({}),
   'deflate-1': deflate({ zlibDeflateOptions: { level: 1 } }),
   'deflate-6': deflate({ zlibDeflateOptions: { level: 6 } }),
+  'deflate-takeover': deflate({}),
   counted: {
     ...deflate({}),
     echo: (client, data, isBinary) =>
@@ -33,7 +34,7 @@ const VARIANTS = {
   }
 }
 
-/** The threshold is hotsocket's, so that both compress the same messages. */
+/** Everything is compressed. Contexts are kept unless the client asks for none. */
 function deflate(settings) {
   return { options: { perMessageDeflate: { threshold: 0, ...settings } } }
 }
