@@ -143,10 +143,7 @@ void Engine::upgrade(std::int32_t slot, std::int32_t generation, std::span<const
   Slot& found = at(slot);
   found.is_raw = false;
   found.is_paused = true;
-  if (head.empty()) return;
-  found.head = std::make_unique<Outgoing>();
-  found.head->append(head);
-  found.is_readable = true;
+  if (!head.empty()) put_head(found, head);
 }
 
 Descriptor Engine::release(std::int32_t slot, std::int32_t generation) {

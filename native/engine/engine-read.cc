@@ -32,11 +32,17 @@ std::uint64_t payload_left(const std::array<std::int32_t, layout::SCAN_STATE_WOR
          static_cast<std::uint32_t>(state[scan_state::LEFT_LOW]);
 }
 
+// Whether a part of a frame, or of its header, has come.
+bool is_amid_frame(const std::array<std::int32_t, layout::SCAN_STATE_WORDS>& state) {
+  return state[scan_state::PHASE] != 0 || state[scan_state::HEADER_LENGTH] != 0;
+}
+
 }  // namespace
 
 // Lists a socket that has more: last; amid a long message first, until its run is over.
 void Engine::relist(std::int32_t slot, std::size_t size) {
-  if (at(slot).target == nullptr) return list(slot);
+  const Slot& found = at(slot);
+  if (found.incoming == nullptr || found.incoming->target == nullptr) return list(slot);
   run_bytes_ = slot == run_slot_ ? run_bytes_ + size : size;
   run_slot_ = slot;
   if (run_bytes_ >= MAX_RUN_BYTES) {
@@ -71,8 +77,10 @@ bool Engine::read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandl
   Slot& found = at(slot);
   const std::span<std::uint8_t> room =
       memory.arena.subspan(arena_used_, std::min(memory.arena.size() - arena_used_, MAX_READ_BYTES));
-  if (found.head != nullptr) return read_head(slot, room, memory, handler);
-  if (found.target != nullptr) return read_direct(slot, memory);
+  if (found.incoming != nullptr) {
+    if (found.incoming->head != nullptr) return read_head(slot, room, memory, handler);
+    if (found.incoming->target != nullptr) return read_direct(slot, memory);
+  }
   if (found.is_raw) {
     read_raw(slot, room, memory);
     return true;
@@ -109,9 +117,10 @@ std::size_t Engine::receive(std::int32_t slot, std::span<std::uint8_t> room, con
 // Reads the rest of a long frame into the memory that was lent for it. One row, for all is payload.
 bool Engine::read_direct(std::int32_t slot, const EngineMemory& memory) {
   Slot& found = at(slot);
-  const std::span<std::uint8_t> target = found.target->bytes();
-  const std::size_t used = found.target_used;
-  const std::uint64_t left = payload_left(found.scan);
+  Incoming& incoming = *found.incoming;
+  const std::span<std::uint8_t> target = incoming.target->bytes();
+  const std::size_t used = incoming.target_used;
+  const std::uint64_t left = payload_left(incoming.scan);
   if (left == 0 || target.size() <= used) {  // Its owner has moved it away.
     fail(slot, EFAULT);
     return true;
@@ -121,21 +130,57 @@ bool Engine::read_direct(std::int32_t slot, const EngineMemory& memory) {
   const std::size_t size = receive(slot, room, memory);
   if (size == 0) return true;
   const std::span<std::int32_t> free_rows = memory.table.subspan(row_count_ * layout::ROW_WORDS, layout::ROW_WORDS);
-  scan(found.scan, target.first(used + size), used, free_rows);
+  scan(incoming.scan, target.first(used + size), used, free_rows);
   free_rows[row::KIND] |= layout::row_flag::DIRECT;
   ++row_count_;
-  found.target_used = used + size;
-  if (size == left || found.target_used == target.size()) found.target.reset();
+  incoming.target_used = used + size;
+  if (size == left || incoming.target_used == target.size()) incoming.target.reset();
+  tidy(found);
   return true;
 }
 
 // As a read, from what was read before the socket came here. The socket itself is next.
 bool Engine::read_head(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory, BatchHandler& handler) {
   Slot& found = at(slot);
-  const std::size_t size = found.head->take(room);
-  if (found.head->size() == 0) found.head.reset();
+  Outgoing& head = *found.incoming->head;
+  const std::size_t size = head.take(room);
+  if (head.size() == 0) found.incoming->head.reset();
   list(slot);
   return scan_chunk(slot, size, memory, handler);
+}
+
+// Bytes that come before all that is read.
+void Engine::put_head(Slot& slot, std::span<const std::uint8_t> head) {
+  Incoming& incoming = open_incoming(slot);
+  incoming.head = std::make_unique<Outgoing>();
+  incoming.head->append(head);
+  slot.is_readable = true;
+}
+
+Engine::Incoming& Engine::open_incoming(Slot& slot) {
+  if (slot.incoming == nullptr) slot.incoming = std::make_unique<Incoming>();
+  return *slot.incoming;
+}
+
+// Drops what is not needed between frames.
+void Engine::tidy(Slot& slot) {
+  const Incoming& incoming = *slot.incoming;
+  if (incoming.head == nullptr && incoming.target == nullptr && !is_amid_frame(incoming.scan)) slot.incoming.reset();
+}
+
+Engine::ScanWords Engine::load_scan(std::int32_t slot) {
+  const Slot& found = at(slot);
+  ScanWords state = found.incoming == nullptr ? ScanWords{} : found.incoming->scan;
+  state[scan_state::SLOT] = slot;
+  state[scan_state::GENERATION] = found.generation;
+  return state;
+}
+
+void Engine::store_scan(std::int32_t slot, const ScanWords& state) {
+  Slot& found = at(slot);
+  if (found.incoming == nullptr && !is_amid_frame(state)) return;
+  open_incoming(found).scan = state;
+  tidy(found);
 }
 
 // Scans the `size` bytes that were put behind what the arena has.
@@ -143,11 +188,12 @@ bool Engine::scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory&
   const std::int32_t generation = at(slot).generation;
   std::size_t begin = arena_used_;
   const std::size_t end = arena_used_ += size;
+  ScanWords state = load_scan(slot);
   for (;;) {
     const std::span<std::int32_t> free_rows = memory.table.subspan(row_count_ * layout::ROW_WORDS);
-    row_count_ += scan(at(slot).scan, memory.arena.first(end), begin, free_rows);
-    begin = static_cast<std::size_t>(at(slot).scan[scan_state::CONSUMED]);
-    if (begin >= end) return true;
+    row_count_ += scan(state, memory.arena.first(end), begin, free_rows);
+    begin = static_cast<std::size_t>(state[scan_state::CONSUMED]);
+    if (begin >= end) break;
     // The table is full. The rest of the chunk stays where it is.
     scanned_slot_ = slot;
     const bool goes_on = deliver(handler);
@@ -156,12 +202,16 @@ bool Engine::scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory&
     if (!is_live(slot, generation)) return true;
     arena_used_ = end;
   }
+  store_scan(slot, state);
+  return true;
 }
 
 bool Engine::receive_into(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> target) {
-  if (!is_live(slot, generation) || slot == scanned_slot_ || payload_left(at(slot).scan) == 0) return false;
-  at(slot).target = std::move(target);
-  at(slot).target_used = 0;
+  if (!is_live(slot, generation) || slot == scanned_slot_) return false;
+  Incoming* incoming = at(slot).incoming.get();
+  if (incoming == nullptr || payload_left(incoming->scan) == 0) return false;
+  incoming->target = std::move(target);
+  incoming->target_used = 0;
   return true;
 }
 

@@ -12,7 +12,6 @@ namespace {
 
 namespace row = layout::row;
 namespace row_kind = layout::row_kind;
-namespace scan_state = layout::scan_state;
 
 // Bytes read in one turn; then the rest of the process has its turn.
 constexpr std::size_t TURN_BYTES = 2 * 1024 * 1024;
@@ -27,9 +26,7 @@ std::int32_t Engine::adopt(Descriptor descriptor, std::span<const std::uint8_t> 
   Slot& taken = at(slot);
   taken.is_paused = true;
   if (!head.empty()) {
-    taken.head = std::make_unique<Outgoing>();
-    taken.head->append(head);
-    taken.is_readable = true;
+    put_head(taken, head);
   }
   return slot;
 }
@@ -49,8 +46,6 @@ std::int32_t Engine::occupy(Descriptor descriptor, const PeerAddress& peer) {
   Slot& taken = at(slot);
   taken.descriptor = std::move(descriptor);
   taken.peer = peer;
-  taken.scan[scan_state::SLOT] = slot;
-  taken.scan[scan_state::GENERATION] = generation;
   ++socket_count_;
   return slot;
 }

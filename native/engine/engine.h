@@ -121,6 +121,17 @@ class Engine {
     bool is_ready = false;  // there may be more to accept; no edge will tell
   };
 
+  using ScanWords = std::array<std::int32_t, layout::SCAN_STATE_WORDS>;
+
+  // What a socket is in the middle of receiving.
+  struct Incoming {
+    std::unique_ptr<Outgoing> head;  // bytes read before the socket came here; null when they are through
+    std::unique_ptr<Kept> target;    // where the rest of a long frame goes; null if there is none
+    std::size_t target_used = 0;
+    ScanWords scan{};  // all zero between frames
+  };
+
+  // Most sockets idle: what they do not need then is made when they do, and dropped.
   struct Slot {
     Descriptor descriptor;
     std::int32_t generation = 0;
@@ -134,11 +145,9 @@ class Engine {
     bool has_ended = false;       // the peer's end was reported: every later edge would show it again
     std::int32_t error = 0;       // errno of a failed write: no other is tried
     std::unique_ptr<Outgoing> outgoing;  // null while nothing waits
-    std::unique_ptr<Outgoing> head;      // bytes read before the socket came here; null when they are through
-    std::unique_ptr<Kept> target;        // where the rest of a long frame goes; null if there is none
-    std::size_t target_used = 0;
-    std::array<std::int32_t, layout::SCAN_STATE_WORDS> scan{};
+    std::unique_ptr<Incoming> incoming;  // null between frames
   };
+  static_assert(sizeof(Slot) <= 56, "every connection has one");
 
   Slot& at(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)]; }
   std::int32_t occupy(Descriptor descriptor, const PeerAddress& peer);
@@ -157,6 +166,11 @@ class Engine {
   bool read_slot(std::int32_t slot, const EngineMemory& memory, BatchHandler& handler);
   bool read_head(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory, BatchHandler& handler);
   std::size_t receive(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory);
+  void put_head(Slot& slot, std::span<const std::uint8_t> head);
+  Incoming& open_incoming(Slot& slot);
+  void tidy(Slot& slot);
+  ScanWords load_scan(std::int32_t slot);
+  void store_scan(std::int32_t slot, const ScanWords& state);
   bool read_direct(std::int32_t slot, const EngineMemory& memory);
   bool scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory& memory, BatchHandler& handler);
   bool deliver(BatchHandler& handler);
