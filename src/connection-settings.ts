@@ -32,9 +32,9 @@ export interface ConnectionSettings<T> {
   readonly connections: Set<Connection<T>>
   /** The last resort for what `onerror` itself throws. */
   readonly logger: Logger
-  /** Queue bytes below which reading goes on and `drained` resolves. */
+  /** Queue bytes at or below which reading goes on and `drained` resolves; above, reading stops if the kernel refuses bytes. */
   readonly lowWatermarkBytes: number
-  /** Queue bytes above which `onslow` applies. */
+  /** Queue bytes above which `onslow` applies, even if the kernel has not refused any. */
   readonly highWatermarkBytes: number
   readonly onslow: SlowPolicy
   /** Waits for the peer's close frame and for the end of the transport. */

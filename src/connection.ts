@@ -109,11 +109,10 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     }
     queue.endMessage()
     this.#transport.schedule()
-    if (queue.pendingBytes > this.#settings.highWatermarkBytes) {
-      this.#checkPressure()
-      return 'queued'
-    }
-    return queue.isWriting ? 'queued' : 'sent'
+    if (queue.isWriting) this.handleWaiting()
+    if (queue.pendingBytes > this.#settings.highWatermarkBytes) this.#checkPressure()
+    else if (!queue.isWriting) return 'sent'
+    return 'queued'
   }
 
   /**
@@ -248,9 +247,16 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     this.#transport.end()
   }
 
+  /** @internal Stops reading early: what a peer that does not read goes on sending would be answered into memory. */
+  handleWaiting(): void {
+    const { onslow, lowWatermarkBytes } = this.#settings
+    if (onslow === 'pause' && this.bufferedAmount > lowWatermarkBytes) this.#pause(Flag.PAUSED_BY_PRESSURE)
+  }
+
   /** @internal */
   handleProgress(): void {
-    this.#flags &= ~Flag.ASKED_BEHIND
+    // While reading is stopped no other sign of life can be seen.
+    this.#flags &= (this.#flags & Flag.PAUSED_BY_PRESSURE) !== 0 ? ~WAITS_FOR_LIFE : ~Flag.ASKED_BEHIND
     const { queue } = this.#transport
     this.#receipts?.reportSent(queue.sentBytes)
     if (queue.pendingBytes === 0) {
@@ -338,7 +344,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   }
 
   #pause(reason: number): void {
-    if (this.readyState !== ReadyState.OPEN) return
+    if (this.readyState !== ReadyState.OPEN || (this.#flags & reason) !== 0) return
     this.#flags |= reason
     this.#protocol.pause()
     this.#transport.pause()

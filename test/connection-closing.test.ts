@@ -66,8 +66,8 @@ describe('close', () => {
     ['terminate', (client) => client.terminate(), 'connection-lost']
   ])('§7.1.4 is not clean if %s dropped what was queued, our close frame with it', async (_, act, cause) => {
     const { lines, handlers } = recorder()
-    const highWatermarkBytes = 100_000_000
-    const { peer, client } = await serveOne({ ...handlers, closeTimeoutMs: 150, highWatermarkBytes })
+    const watermarks = { lowWatermarkBytes: 100_000_000, highWatermarkBytes: 100_000_000 }
+    const { peer, client } = await serveOne({ ...handlers, closeTimeoutMs: 150, ...watermarks })
     peer.pause()
     client.send(Buffer.alloc(30_000_000))
     peer.close(1000)

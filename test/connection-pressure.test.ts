@@ -16,6 +16,8 @@ import { encodeFrame, within } from './support/raw-client.js'
 guard()
 
 const KIB = 1024
+/** What is read and echoed before a flush can show that the kernel takes no more. */
+const BATCH_BYTES = 360 * KIB
 const echo = { onmessage: (client: Connection, message: Message) => void client.send(message) }
 
 /** Stops growing for a while. */
@@ -24,7 +26,7 @@ async function settled(value: () => number): Promise<number> {
 }
 
 describe('a peer that sends and never reads', () => {
-  it('is not read any more above the high watermark; others are answered; all echoes come when it reads', async () => {
+  it('is not read any more once the kernel refuses bytes and more than the low watermark waits; others are answered; all echoes come when it reads', async () => {
     const { server, peer, client } = await serveOne(echo)
     const payload = pattern(64 * KIB)
     const frame = encodeFrame(2, payload)
@@ -32,10 +34,10 @@ describe('a peer that sends and never reads', () => {
     peer.pause()
     for (let i = 0; i < count; i++) peer.write(frame)
     const unsent = await settled(() => peer.socket.writableLength)
-    // 100 MiB were offered: the kernel's buffers take some, the server no more than its watermark and one chunk's echo.
+    // 100 MiB were offered: the kernel's buffers take some, the server no more than its watermark and one batch's echo.
     expect(unsent).toBeGreaterThan(50 * KIB * KIB)
-    expect(client.bufferedAmount).toBeGreaterThan(KIB * KIB)
-    expect(client.bufferedAmount).toBeLessThanOrEqual(KIB * KIB + 64 * KIB + 20)
+    expect(client.bufferedAmount).toBeGreaterThan(64 * KIB)
+    expect(client.bufferedAmount).toBeLessThanOrEqual(64 * KIB + BATCH_BYTES)
     const other = await openAt(server)
     for (let i = 0; i < 100; i++) {
       other.text(`${i}`)
@@ -65,8 +67,8 @@ describe('a peer that sends and never reads', () => {
     await settled(() => peers.reduce((sum, { socket }) => sum + socket.writableLength, 0))
     // The frame that the test itself writes is one buffer, so what grows is the server's.
     const grown = process.memoryUsage().arrayBuffers - before
-    expect(buffered()).toBeLessThanOrEqual(10 * (KIB * KIB + 64 * KIB + 20))
-    expect(grown).toBeLessThan(10 * 4 * KIB * KIB)
+    expect(buffered()).toBeLessThanOrEqual(10 * (64 * KIB + BATCH_BYTES))
+    expect(grown).toBeLessThan(10 * 2 * KIB * KIB)
   })
 
   it('holds back messages that came in the chunk at hand, and delivers them in order', async () => {
@@ -84,6 +86,45 @@ describe('a peer that sends and never reads', () => {
     peer.write(Buffer.concat(Array.from({ length: 100 }, (_, i) => encodeFrame(1, Buffer.from(`${i}`)))))
     for (let i = 0; i < 100; i++) expect((await peer.readMessage()).payload.length).toBe(1500)
     expect(seen).toEqual(Array.from({ length: 100 }, (_, i) => `${i} at no more than the mark`))
+  })
+})
+
+describe('reading', () => {
+  it('stops when a flush shows that the kernel refuses more than the low watermark, though nothing is sent after it', async () => {
+    const { lines, handlers } = recorder()
+    const { peer, client } = await serveOne({ ...handlers, highWatermarkBytes: 100_000_000 })
+    peer.pause()
+    client.send(Buffer.alloc(20_000_000))
+    await delay(20)
+    peer.text('held back')
+    await delay(50)
+    expect(lines).toEqual(['open'])
+    peer.resume()
+    await until(() => lines.length === 2, 'the message arrived')
+    expect([lines[1], client.bufferedAmount <= 64 * KIB]).toEqual(['message held back', true])
+  })
+
+  it('goes on while no more than the low watermark waits, whatever the kernel refuses', async () => {
+    const { lines, handlers } = recorder()
+    const watermarks = { lowWatermarkBytes: 50_000_000, highWatermarkBytes: 50_000_000 }
+    const { peer, client } = await serveOne({ ...handlers, ...watermarks })
+    peer.pause()
+    client.send(Buffer.alloc(20_000_000))
+    await delay(20)
+    peer.text('not held back')
+    await until(() => lines.length === 2, 'the message arrived')
+    expect(lines).toEqual(['open', 'message not held back'])
+  })
+
+  it("goes on above the low watermark with onslow: 'close'", async () => {
+    const { lines, handlers } = recorder()
+    const { peer, client } = await serveOne({ ...handlers, onslow: 'close', highWatermarkBytes: 50_000_000 })
+    peer.pause()
+    client.send(Buffer.alloc(20_000_000))
+    await delay(20)
+    peer.text('not held back')
+    await until(() => lines.length === 2, 'the message arrived')
+    expect(lines).toEqual(['open', 'message not held back'])
   })
 })
 

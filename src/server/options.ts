@@ -66,11 +66,20 @@ export interface ServerOptions {
   maxHeadBytes?: number
   /** Most header fields of a request. Default 100. */
   maxHeaderCount?: number
-  /** Send queue of a client in bytes below which its messages are read again and `drained` resolves. Default 64 KiB. */
+  /**
+   * Send queue of a client in bytes at or below which it is read again and `drained` resolves; above it `onslow: 'pause'` stops
+   * reading as soon as the kernel refuses bytes. Default 64 KiB. Raising it: that much more memory per slow client.
+   */
   lowWatermarkBytes?: number
-  /** Send queue of a client in bytes above which `onslow` applies. Default 1 MiB. Raising it: that much more memory per slow client. */
+  /**
+   * Send queue of a client in bytes above which `onslow` applies, whether the kernel has refused any of it or not, and `send` returns
+   * 'queued'. Default 1 MiB.
+   */
   highWatermarkBytes?: number
-  /** What happens above the high watermark: 'pause' stops reading from that client, 'close' closes it with 1008. Default 'pause'. */
+  /**
+   * What becomes of a client that does not read: 'pause' stops reading from it, above the low watermark if the kernel refuses bytes
+   * and above the high one in any case; 'close' closes it with 1008 above the high one. Default 'pause'.
+   */
   onslow?: SlowPolicy
   /** What is logged: 'silent', 'error', 'warn', 'info' or 'debug'. Default 'warn'. */
   logLevel?: LogLevel

@@ -209,6 +209,7 @@ export class EngineTransport implements Transport, SendQueue {
     }
     this.#dropFlights()
     if (flushedBytes > this.#waitingBytes) this.handler.handleProgress()
+    if (this.#waitingBytes > 0) this.handler.handleWaiting()
     if ((this.#end & (End.LOCAL | End.SHUT | End.CLOSED)) === End.LOCAL && this.#turnBytes === 0) {
       this.#end |= End.SHUT
       this.#binding.engineEnd(this.#slot, this.generation)

@@ -111,8 +111,9 @@ export class StreamTransport implements Transport {
     const stream = this.#stream
     while (this.#parts.length > 0 && !stream.destroyed && stream.errored === null) {
       this.#write(this.#parts[0]!)
+      if (stream.destroyed || stream.errored !== null) return
       // A socket whose kernel buffer has room is done before its callback is called; nobody needs to wait for that.
-      if (stream.writableLength > 0 || stream.destroyed || stream.errored !== null) return
+      if (stream.writableLength > 0) return this.#handler.handleWaiting()
       this.#earlyCount++
       this.#endPart()
     }

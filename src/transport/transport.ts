@@ -26,6 +26,8 @@ export interface TransportHandler {
   handleEnd(): void
   /** Bytes of the send queue were taken by the kernel: see `SendQueue.sentBytes`. */
   handleProgress(): void
+  /** A flush has shown that the kernel takes no more for now: bytes wait. Progress follows when it does. */
+  handleWaiting(): void
   /** The transport is gone; called once, last. `cause`: the failure behind it, or null. */
   handleClose(cause: WebSocketError | null): void
 }

@@ -41,6 +41,7 @@ function setUp(handlers: Partial<TransportHandler> = {}) {
     handleBytes: (bytes) => events.push(`bytes ${Buffer.from(bytes).toString('latin1')}`),
     handleEnd: () => events.push('end'),
     handleProgress: () => events.push(`progress, ${transport.queue.pendingBytes} left`),
+    handleWaiting: () => {},
     handleClose: (cause) =>
       events.push(`close ${cause === null ? 'null' : `${cause.code}: ${cause.message}`}`),
     ...handlers
@@ -287,7 +288,7 @@ describe('StreamTransport reading', () => {
     await delay()
     expect(events).toEqual(['end'])
     const late: string[] = []
-    const handler = { handleBytes() {}, handleProgress() {}, handleClose() {} }
+    const handler = { handleBytes() {}, handleProgress() {}, handleWaiting() {}, handleClose() {} }
     new StreamTransport(wire, { ...handler, handleEnd: () => late.push('end') })
     await delay()
     expect(late).toEqual(['end'])
