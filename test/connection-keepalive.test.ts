@@ -131,3 +131,19 @@ describe('keepalive', () => {
     expect([client.readyState, pings() > 4]).toEqual([1, true])
   })
 })
+
+describe('a peer that is not read because it reads slowly', () => {
+  it('is alive while it takes what waits, for its pong cannot be seen', async () => {
+    const { peer, client } = await serveOne({ pingIntervalMs: 0 })
+    peer.pause()
+    client.expirePing()
+    client.send(Buffer.alloc(30_000_000))
+    await delay(20)
+    const before = client.bufferedAmount
+    expect(before).toBeGreaterThan(64 * 1024)
+    peer.resume()
+    await until(() => client.bufferedAmount < before, 'it has taken some')
+    client.expirePong()
+    expect(client.readyState).toBe(1)
+  })
+})
