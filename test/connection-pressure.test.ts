@@ -68,7 +68,8 @@ describe('a peer that sends and never reads', () => {
     // The frame that the test itself writes is one buffer, so what grows is the server's.
     const grown = process.memoryUsage().arrayBuffers - before
     expect(buffered()).toBeLessThanOrEqual(10 * (64 * KIB + BATCH_BYTES))
-    expect(grown).toBeLessThan(10 * 2 * KIB * KIB)
+    // Garbage counts, too, of which V8 lets some 32 MiB come together.
+    expect(grown).toBeLessThan(10 * 4 * KIB * KIB)
   })
 
   it('holds back messages that came in the chunk at hand, and delivers them in order', async () => {
