@@ -11,11 +11,13 @@ export const Flag = {
   /** That ping waits behind a write under way: that the kernel gets rid of it is a sign, too. */
   ASKED_BEHIND: 8,
   /** The peer has ended its side. */
-  ENDED: 16
+  ENDED: 16,
+  /** Why reading is stopped, too: an extension works on a long message. */
+  BUSY: 32
 } as const
 
 /** Reading is stopped. */
-export const PAUSED = Flag.PAUSED_BY_USER | Flag.PAUSED_BY_PRESSURE
+export const PAUSED = Flag.PAUSED_BY_USER | Flag.PAUSED_BY_PRESSURE | Flag.BUSY
 /** A sign of life is asked for. */
 export const WAITS_FOR_LIFE = Flag.ASKED | Flag.ASKED_BEHIND
 

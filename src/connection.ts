@@ -328,6 +328,14 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     if (mayEnd) this.#transport.end()
   }
 
+  /** @internal While an extension works on a long message nothing is read, and nothing is a sign of life. */
+  onbusy(isBusy: boolean): void {
+    this.#flags &= ~WAITS_FOR_LIFE
+    if (!isBusy) return this.#resume(Flag.BUSY)
+    this.#flags |= Flag.BUSY
+    this.#transport.pause()
+  }
+
   #stopPings(): void {
     this.#settings.pingTimeouts.stop(this)
     this.#settings.pongTimeouts.stop(this)

@@ -11,7 +11,8 @@ export type {
   ExtensionData,
   ExtensionOffer,
   ExtensionParameter,
-  ExtensionSession
+  ExtensionSession,
+  SlicedWork
 } from './core/extension.js'
 export { ControlFrame, Frame, type FrameOptions, type Masking } from './core/frame.js'
 export { HandshakeRequest, type Refusal } from './core/handshake-server.js'

@@ -14,7 +14,8 @@ constexpr std::array<std::uint8_t, 4> kTail = {0x00, 0x00, 0xff, 0xff};
 constexpr int kMaxStreamsPerMessage = 1024;
 constexpr std::size_t kSpareInputBytes = 1024;
 
-constexpr std::size_t kFirstOutputBytes = 1024;
+// Room to spare: zlib takes a slower path where less than 258 bytes are left.
+constexpr std::size_t kFirstOutputBytes = 16 * 1024;
 constexpr std::size_t kMaxSliceBytes = std::size_t{1} << 30;  // zlib counts in 32 bits
 
 // zlib's data_type after a call that did something: bits left over in the last byte, and "stands between two blocks".

@@ -20,6 +20,8 @@ export interface Environment {
   randomBytes(byteLength: number): Uint8Array
   /** The SHA-1 of ASCII text, in base64. Source: RFC 6455 §4.2.2. */
   sha1(text: string): string
+  /** Runs a task in a later turn of the event loop, after what else is ready by then. */
+  defer(task: () => void): void
   /** Milliseconds of a clock that never goes back. */
   now(): number
 }

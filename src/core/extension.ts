@@ -24,12 +24,22 @@ export interface ExtensionData {
   /** Not to be changed (a hook returns other bytes instead), nor kept: valid until the hook returns. */
   readonly payload: Uint8Array
   /**
-   * Set by a hook whose next call, on any connection, writes to the memory of `payload`: it is copied before. Otherwise what
-   * a hook returns is no longer its own, and must not change.
+   * The memory of `payload` is soon written to again. A hook that needs it longer than it runs (see `SlicedWork`) copies it
+   * then. In what a hook returns: with its next call, on any connection; it is copied before. Otherwise what a hook
+   * returns is no longer its own, and must not change.
    */
   readonly isShared?: boolean
   /** Of what is sent: whether it shall be compressed, if the application has said so. */
   readonly compress?: boolean | undefined
+}
+
+/**
+ * Work on a long payload that a hook does in slices, so that other connections are not held up. Until it is done, what
+ * arrived behind it waits, and nothing is read; if the connection ends before, only the session's `close` is called.
+ */
+export interface SlicedWork {
+  /** Does the next slice, about a millisecond of work. Returns the result with the last one, null before. May throw as a hook may. */
+  next(): ExtensionData | null
 }
 
 /**
@@ -44,9 +54,9 @@ export interface ExtensionSession {
   /** Encodes one frame of a message. */
   encodeFrame?(frame: ExtensionData): ExtensionData | null
   /** Decodes one frame. `maxBytes`: how long the result may be. */
-  decodeFrame?(frame: ExtensionData, maxBytes: number): ExtensionData | null
+  decodeFrame?(frame: ExtensionData, maxBytes: number): ExtensionData | SlicedWork | null
   /** Decodes a whole message; `rsv` is its first frame's. `maxBytes`: how long the result may be. */
-  decodeMessage?(message: ExtensionData, maxBytes: number): ExtensionData | null
+  decodeMessage?(message: ExtensionData, maxBytes: number): ExtensionData | SlicedWork | null
   /** Releases what the session holds; called once, when the connection is over. */
   close?(): void
 }

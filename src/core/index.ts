@@ -31,7 +31,8 @@ export type {
   ExtensionOffer,
   ExtensionParameter,
   ExtensionSession,
-  NegotiatedExtension
+  NegotiatedExtension,
+  SlicedWork
 } from './extension.js'
 export { ControlFrame, Frame, type FrameOptions, type Masking } from './frame.js'
 export {

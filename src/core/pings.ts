@@ -1,4 +1,6 @@
 // Owns the pings that wait for their pong, and the pongs that wait to be sent. Must not know frames or timers.
+import { WebSocketError } from './errors.js'
+import { MAX_CONTROL_BYTES } from './header.js'
 
 interface SentPing {
   readonly payload: Uint8Array
@@ -52,4 +54,18 @@ export interface Pongs {
 
 function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index])
+}
+
+/** Throws WebSocketError 'invalid-argument' unless `payload` can be a ping's or a pong's. Source: RFC 6455 §5.5. */
+export function checkControlPayload(payload: Uint8Array): void {
+  if (!(payload instanceof Uint8Array)) {
+    throw new WebSocketError('invalid-argument', {
+      detail: `a ping or pong carries a Uint8Array, not ${typeof payload}`
+    })
+  }
+  if (payload.length > MAX_CONTROL_BYTES) {
+    throw new WebSocketError('invalid-argument', {
+      detail: `a ping or pong carries at most ${MAX_CONTROL_BYTES} bytes, not ${payload.length}`
+    })
+  }
 }

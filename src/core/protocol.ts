@@ -15,11 +15,11 @@ import {
 import { WebSocketError } from './errors.js'
 import { type NegotiatedExtension, toExtensionError } from './extension.js'
 import { checkFragmentSize } from './frame.js'
-import { MAX_CONTROL_BYTES, Opcode } from './header.js'
+import { Opcode } from './header.js'
 import { Inbox } from './inbox.js'
 import { type Message, type Sendable, toMessage } from './message.js'
 import type { Output } from './output.js'
-import { type Pongs, SentPings } from './pings.js'
+import { checkControlPayload, type Pongs, SentPings } from './pings.js'
 import { Receiver, type ReceiverHandler } from './receiver.js'
 import { type ProtocolSettings, Terms } from './terms.js'
 
@@ -41,6 +41,11 @@ export interface ProtocolHandler {
    * Comes once, after a whole closing handshake or a failure.
    */
   onfinish(): void
+  /**
+   * An extension works on a long message in slices, or is done with that. While it works, what comes is kept: a transport
+   * should not read.
+   */
+  onbusy?(isBusy: boolean): void
 }
 
 /** The protocol of one open connection. */
@@ -130,9 +135,9 @@ export class Protocol implements ReceiverHandler {
     }
   }
 
-  /** Whether `pause` holds messages back that have already arrived. */
+  /** Whether messages that have already arrived are held back, by `pause` or because an extension works on one. */
   get isHolding(): boolean {
-    return this.#inbox?.isHolding === true
+    return this.#inbox?.isHolding === true || this.#receiver.isWorking
   }
 
   /**
@@ -248,6 +253,12 @@ export class Protocol implements ReceiverHandler {
   }
 
   /** @internal */
+  receiveWork(): void {
+    this.#handler.onbusy?.(true)
+    this.#terms.environment.defer(() => this.#proceed())
+  }
+
+  /** @internal */
   receiveViolation(error: WebSocketError): void {
     if (!this.#canFail()) return
     this.#beginFailure(error, 'local')
@@ -256,6 +267,19 @@ export class Protocol implements ReceiverHandler {
     } finally {
       // The handler may have told already that the transport is gone.
       if (this.state === 'failed') this.#handler.onfinish()
+    }
+  }
+
+  /** One slice of an extension's work. */
+  #proceed(): void {
+    // The connection was over before.
+    if (!this.#receiver.isWorking || this.#receiver.isDone) return
+    try {
+      if (!this.#receiver.proceed()) return this.#terms.environment.defer(() => this.#proceed())
+      this.#handler.onbusy?.(false)
+      this.#inbox?.release()
+    } catch (error) {
+      this.#failReceiving(error)
     }
   }
 
@@ -365,18 +389,5 @@ export class Protocol implements ReceiverHandler {
     this.#ending ??= { state, initiator, received: null, cause: null }
     this.#ending.state = state
     return this.#ending
-  }
-}
-
-function checkControlPayload(payload: Uint8Array): void {
-  if (!(payload instanceof Uint8Array)) {
-    throw new WebSocketError('invalid-argument', {
-      detail: `a ping or pong carries a Uint8Array, not ${typeof payload}`
-    })
-  }
-  if (payload.length > MAX_CONTROL_BYTES) {
-    throw new WebSocketError('invalid-argument', {
-      detail: `a ping or pong carries at most ${MAX_CONTROL_BYTES} bytes, not ${payload.length}`
-    })
   }
 }

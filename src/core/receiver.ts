@@ -1,11 +1,12 @@
 // Owns every rule of RFC 6455 about what may arrive, driven by the rows of the segment table, and makes messages of
 // frames. Must not know sockets, the closing handshake's states, or any extension by name.
 import { Assembler, keepBytes } from './assembler.js'
+import { Decoder, type DecoderHandler, type DecodingHook, EAGER_TEXT_BYTES } from './decoder.js'
 import { type ErrorCode, type ViolationCode, WebSocketError } from './errors.js'
-import { type ExtensionData, toExtensionError } from './extension.js'
+import type { ExtensionData } from './extension.js'
 import { HeaderBit, MAX_CONTROL_BYTES, Opcode } from './header.js'
 import { ROW_WORDS, Row, RowFlag, TEXT_SHIFT } from './layout.js'
-import { BinaryMessage, ExtensionMessage, type Message, TextMessage } from './message.js'
+import { BinaryMessage, type Message, TextMessage } from './message.js'
 import type { Terms } from './terms.js'
 
 /** Who is told what arrived. After `receiveViolation` nothing more is told. */
@@ -16,10 +17,9 @@ export interface ReceiverHandler {
   receiveControl(opcode: number, payload: Uint8Array): void
   /** The peer broke a rule, or an extension failed. */
   receiveViolation(error: WebSocketError): void
+  /** An extension works in slices: call `proceed` until it returns true. */
+  receiveWork(): void
 }
-
-/** Text up to this many bytes (if it needed no extension: ASCII) is decoded at once; longer text keeps its bytes until `payload` is read. */
-const EAGER_TEXT_BYTES = 1024
 
 const WHOLE = RowFlag.FIRST | RowFlag.LAST
 const FINAL_TEXT = HeaderBit.FIN | Opcode.TEXT
@@ -27,7 +27,7 @@ const FINAL_BINARY = HeaderBit.FIN | Opcode.BINARY
 const NO_TEXTS: readonly string[] = []
 
 /** How a receiver is to take rows; bits of one field. */
-const Flow = { BUSY: 1, PAUSED: 2, DONE: 4 } as const
+const Flow = { BUSY: 1, PAUSED: 2, DONE: 4, WORKING: 8, PROCEEDING: 16 } as const
 
 /** A message that is not whole. */
 class Arriving {
@@ -55,7 +55,7 @@ class Arriving {
 }
 
 /** Turns rows into messages and control frames of one connection. Between messages it holds nothing of them. */
-export class Receiver {
+export class Receiver implements DecoderHandler {
   readonly #terms: Terms
   readonly #handler: ReceiverHandler
   /** A union of `Flow`. */
@@ -64,15 +64,17 @@ export class Receiver {
   #message: Arriving | null = null
   /** Payload of the control frame at hand, if it comes in pieces. */
   #control: Assembler | null = null
+  /** Made with the first frame that extensions are to see. */
+  #decoder: Decoder | null = null
 
   constructor(terms: Terms, handler: ReceiverHandler) {
     this.#terms = terms
     this.#handler = handler
   }
 
-  /** While set, `receive` stops after the row at hand. */
+  /** While set, `receive` stops after the row at hand. Cannot be taken back while an extension works. */
   get isPaused(): boolean {
-    return (this.#flow & Flow.PAUSED) !== 0
+    return (this.#flow & (Flow.PAUSED | Flow.WORKING)) !== 0
   }
 
   set isPaused(isPaused: boolean) {
@@ -94,7 +96,12 @@ export class Receiver {
     return (this.#flow & Flow.BUSY) !== 0
   }
 
-  /** Neither paused nor done nor busy. */
+  /** Whether an extension works in slices. */
+  get isWorking(): boolean {
+    return (this.#flow & Flow.WORKING) !== 0
+  }
+
+  /** Neither paused nor done, busy or working. */
   get isReady(): boolean {
     return this.#flow === 0
   }
@@ -151,6 +158,20 @@ export class Receiver {
       }
     }
     return to
+  }
+
+  /** Does the next slice of an extension's work. Returns whether it was the last one: then its message has been told. */
+  proceed(): boolean {
+    this.#flow |= Flow.BUSY | Flow.PROCEEDING
+    try {
+      this.#decoder!.proceed()
+      return !this.isWorking
+    } catch (error) {
+      this.isDone = true
+      throw error
+    } finally {
+      this.#flow &= ~(Flow.BUSY | Flow.PROCEEDING)
+    }
   }
 
   /** Memory for the next pieces of the message at hand, if they are to be many (see `Assembler.room`); else null. */
@@ -296,21 +317,13 @@ export class Receiver {
     const rsv = first & HeaderBit.RSV
     const message = this.#message
     // The usual case, for which no object is made.
-    if (message === null) return this.#receiveEncodedMessage(opcode, rsv, chunk.subarray(start, end))
+    if (message === null) return this.#receiveEncodedMessage(opcode, rsv, chunk.subarray(start, end), true)
     const payload = this.#gatherFrame(message, kind, chunk, start, end)
     if (payload === null) return
     const isFinal = (first & HeaderBit.FIN) !== 0
-    const { environment, limits } = this.#terms
-    const maxBytes = limits.maxMessageBytes - message.byteLength
-    const frame = this.#decode('decodeFrame', { opcode, isFinal, rsv, payload }, maxBytes)
-    if (frame === null) return
-    if (isFinal && message.assembler === null)
-      return this.#receiveEncodedMessage(message.opcode, message.rsv, frame.payload, frame.isShared)
-    message.assembler ??= new Assembler(environment.allocate)
-    // Long pieces may be kept as views.
-    const { length } = frame.payload
-    message.assembler.add(frame.isShared === true ? frame.payload.slice() : frame.payload, 0, length)
-    if (isFinal) this.#receiveEncodedMessage(message.opcode, message.rsv, message.assembler.take())
+    const isShared = (kind & WHOLE) === WHOLE
+    const maxBytes = this.#terms.limits.maxMessageBytes - message.byteLength
+    this.#decode('decodeFrame', { opcode, isFinal, rsv, payload, isShared }, maxBytes)
   }
 
   /** Returns the payload of a data frame, a view if it came in one piece; null while it is not whole. */
@@ -330,52 +343,42 @@ export class Receiver {
     return payload
   }
 
-  #receiveEncodedMessage(opcode: number, rsv: number, payload: Uint8Array, isShared = false): void {
+  #receiveEncodedMessage(opcode: number, rsv: number, payload: Uint8Array, isShared: boolean): void {
     this.#message = null
-    const encoded: ExtensionData = { opcode, isFinal: true, rsv, payload, isShared }
-    const message = this.#decode('decodeMessage', encoded, this.#terms.limits.maxMessageBytes)
-    if (message === null) return
-    if (message.opcode === Opcode.TEXT) {
-      this.#receiveDecodedText(message)
-    } else if (message.opcode === Opcode.BINARY) {
-      this.#handler.receiveMessage(new BinaryMessage(keepDecoded(message)))
-    } else if (this.#hasOpcode(message.opcode)) {
-      this.#handler.receiveMessage(new ExtensionMessage(message.opcode, keepDecoded(message)))
-    } else {
-      this.#fail('extension-failed', `a hook made a message of opcode ${message.opcode}`)
-    }
+    const encoded = { opcode, isFinal: true, rsv, payload, isShared }
+    this.#decode('decodeMessage', encoded, this.#terms.limits.maxMessageBytes)
   }
 
-  #receiveDecodedText(message: ExtensionData): void {
-    const { payload } = message
-    if (!this.#isValidUtf8(payload)) return this.#fail('invalid-utf8')
-    const isShort = payload.length <= EAGER_TEXT_BYTES
-    this.#handler.receiveMessage(
-      isShort
-        ? new TextMessage(this.#terms.environment.decodeUtf8(payload, 0, payload.length))
-        : TextMessage.fromValidUtf8(keepDecoded(message))
-    )
+  #decode(hook: DecodingHook, data: ExtensionData, maxBytes: number): void {
+    this.#decoder ??= new Decoder(this, this.#terms)
+    this.#decoder.decode(hook, data, maxBytes)
   }
 
-  /** Runs one kind of hook of all extensions. Returns null if that failed the connection. */
-  #decode(
-    hook: 'decodeFrame' | 'decodeMessage',
-    encoded: ExtensionData,
-    maxBytes: number
-  ): ExtensionData | null {
-    let data = encoded
-    for (const { name, session } of this.#terms.decoders) {
-      try {
-        data = session[hook]?.(data, maxBytes) ?? data
-      } catch (cause) {
-        // Hooks are code of others: whatever they throw ends this connection and no other.
-        this.#failWith(toExtensionError(cause, name))
-        return null
-      }
-    }
-    if (data.payload.length <= maxBytes) return data
-    this.#fail('message-too-big')
-    return null
+  /** @internal */
+  receiveDecodedFrame({ payload, isFinal, isShared }: ExtensionData): void {
+    this.#flow &= ~Flow.WORKING
+    const message = this.#message!
+    message.assembler ??= new Assembler(this.#terms.environment.allocate)
+    // Long pieces may be kept as views.
+    message.assembler.add(isShared === true ? payload.slice() : payload, 0, payload.length)
+    if (isFinal) this.#receiveEncodedMessage(message.opcode, message.rsv, message.assembler.take(), false)
+  }
+
+  /** @internal */
+  receiveDecodedMessage(message: Message): void {
+    this.#flow &= ~Flow.WORKING
+    this.#handler.receiveMessage(message)
+  }
+
+  /** @internal */
+  failDecoding(error: WebSocketError): void {
+    this.#failWith(error)
+  }
+
+  /** @internal */
+  beginWork(): void {
+    this.#flow |= Flow.WORKING
+    if ((this.#flow & Flow.PROCEEDING) === 0) this.#handler.receiveWork()
   }
 
   #fail(code: ErrorCode, detail?: string): void {
@@ -384,14 +387,10 @@ export class Receiver {
 
   #failWith(error: WebSocketError): void {
     this.isDone = true
+    this.#flow &= ~Flow.WORKING
     this.#message = this.#control = null
     this.#handler.receiveViolation(error)
   }
-}
-
-/** Returns the payload for good. A view is kept only if it pins little more than itself. */
-function keepDecoded({ payload, isShared }: ExtensionData): Uint8Array {
-  return isShared === true ? payload.slice() : keepBytes(payload, 0, payload.length)
 }
 
 function hex(byte: number): string {

@@ -5,6 +5,11 @@ import { type ContextPool, deflaterBytes, inflaterBytes } from './contexts.js'
 import type { ResolvedDeflateOptions } from './deflate-options.js'
 import { MOST_WINDOW_BITS } from './deflate-parameters.js'
 
+/** What a slice yields: a millisecond or less. Messages that yield no more are inflated at once. */
+const SLICE_BYTES = 512 * 1024
+/** What a slice joins. */
+const JOINED_BYTES = 4 * 1024 * 1024
+
 /** Up to here level 6 costs little more than lower ones, and yields no more bytes than zlib's own defaults. */
 const SHORT_BYTES = 4 * 1024
 /** Shorter results are written to memory that all share; longer ones get memory of their own, which nobody copies. */
@@ -24,12 +29,16 @@ export interface CodecTerms {
   readonly keepsInflateWindow: boolean
 }
 
+/** Inflates the rest of a long payload, slice by slice; null before the last one. Throws as `inflate` does. */
+export type InflateRest = () => Uint8Array | null
+
 /** A result. `isShared`: it stands in memory that the next call writes to. */
 export interface Coded {
   readonly payload: Uint8Array
   readonly isShared: boolean
 }
 
+const NO_BYTES = new Uint8Array(0)
 const sharedText = new Uint8Array(SHARED_TEXT_BYTES)
 const sharedDeflated = new Uint8Array(SHARED_DEFLATED_BYTES)
 
@@ -48,6 +57,8 @@ export class DeflateCodec {
   /** Made at their first use, where windows are kept. */
   #inflater: Inflater | null = null
   #deflater: Deflater | null = null
+  /** An inflater of the pool that is at work on a long payload. */
+  #lent: Inflater | null = null
 
   /** `reservedBytes`: what the pool has set aside for this codec, which gives it back. */
   constructor(pool: ContextPool, terms: CodecTerms, options: ResolvedDeflateOptions, reservedBytes: number) {
@@ -58,17 +69,26 @@ export class DeflateCodec {
   }
 
   /**
-   * Inflates a payload that comes without its tail. Throws WebSocketError 'message-too-big' if it yields more than `maxBytes`,
-   * 'extension-failed' if it is no deflate stream.
+   * Inflates a payload that comes without its tail: the whole of it, or the first slice of a long one, for which it returns a
+   * function. `isPassing`: the payload's memory will be written to again. Throws WebSocketError 'message-too-big' if it
+   * yields more than `maxBytes`, 'extension-failed' if it is no deflate stream.
    */
-  inflate(payload: Uint8Array, maxBytes: number): Coded {
+  inflate(payload: Uint8Array, isPassing: boolean, maxBytes: number): Coded | InflateRest {
     const keepsWindow = this.#terms.keepsInflateWindow
     const inflater = this.#takeInflater()
-    const text = inflater.inflateMessage(payload, keepsWindow, maxBytes, Number.POSITIVE_INFINITY, sharedText)
-    const { failure } = text === null ? inflater : { failure: null }
-    if (!keepsWindow) this.#pool.giveInflater(inflater)
-    if (text === null) throw failure === 'too-large' ? tooBig(maxBytes) : corrupt()
-    return coded(text, sharedText)
+    const text = inflater.inflateMessage(payload, keepsWindow, maxBytes, SLICE_BYTES, sharedText)
+    if (typeof text !== 'number' && text !== null && text.length >= SLICE_BYTES) {
+      const { rest } = inflater
+      if (rest !== null) {
+        const left = payload.subarray(payload.length - rest)
+        return this.#inflateRest(inflater, isPassing ? left.slice() : left, text, maxBytes)
+      }
+    }
+    if (text !== null) {
+      this.#giveInflater(inflater)
+      return coded(text, sharedText)
+    }
+    throw this.#fail(inflater, maxBytes)
   }
 
   /**
@@ -91,6 +111,7 @@ export class DeflateCodec {
   /** Closes the contexts that were kept. */
   close(): void {
     this.#inflater?.close()
+    this.#lent?.close()
     this.#deflater?.close()
     this.#pool.unreserve(this.#reservedBytes)
   }
@@ -101,12 +122,47 @@ export class DeflateCodec {
     return this.#inflater
   }
 
+  #giveInflater(inflater: Inflater): void {
+    if (!this.#terms.keepsInflateWindow) this.#pool.giveInflater(inflater)
+    this.#lent = null
+  }
+
+  #fail(inflater: Inflater, maxBytes: number): WebSocketError {
+    const { failure } = inflater
+    this.#giveInflater(inflater)
+    return failure === 'too-large' ? tooBig(maxBytes) : corrupt()
+  }
+
+  #inflateRest(inflater: Inflater, payload: Uint8Array, first: Uint8Array, maxBytes: number): InflateRest {
+    if (inflater !== this.#inflater) this.#lent = inflater
+    const pieces = [first]
+    let left = payload
+    let byteLength = first.length
+    let join: (() => Uint8Array | null) | null = null
+    return () => {
+      if (join !== null) return join()
+      const keepsWindow = this.#terms.keepsInflateWindow
+      const piece = inflater.inflateMessage(left, keepsWindow, maxBytes - byteLength, SLICE_BYTES, null)
+      if (piece === null) throw this.#fail(inflater, maxBytes)
+      pieces.push(piece as Uint8Array)
+      byteLength += (piece as Uint8Array).length
+      const { rest } = inflater
+      if (rest === null) {
+        this.#giveInflater(inflater)
+        join = joinInSlices(pieces, byteLength)
+      } else {
+        left = left.subarray(left.length - rest)
+      }
+      return null
+    }
+  }
+
   /** A window as wide as the message is enough. */
   #lentDeflater(byteLength: number): Required<DeflaterOptions> {
     const { level, memLevel } = this.#options
     const isShort = byteLength <= SHORT_BYTES
     return withWindow(Math.min(this.#terms.deflateWindowBits, isShort ? 12 : MOST_WINDOW_BITS), {
-      level: level ?? (isShort ? 6 : 3),
+      level: level ?? (isShort ? 6 : 2),
       memLevel: memLevel ?? (isShort ? 6 : 8)
     })
   }
@@ -131,6 +187,21 @@ function coded(result: number | Uint8Array, shared: Uint8Array): Coded {
   return typeof result === 'number'
     ? { payload: shared.subarray(0, result), isShared: true }
     : { payload: result, isShared: false }
+}
+
+/** Joins the pieces, some at each call, and lets go of each. Returns the whole with the last one, null before. */
+function joinInSlices(pieces: Uint8Array[], byteLength: number): () => Uint8Array | null {
+  const whole = new Uint8Array(byteLength)
+  let at = 0
+  let index = 0
+  return () => {
+    for (const end = at + JOINED_BYTES; index < pieces.length && at < end; index++) {
+      whole.set(pieces[index]!, at)
+      at += pieces[index]!.length
+      pieces[index] = NO_BYTES
+    }
+    return index < pieces.length ? null : whole
+  }
 }
 
 function tooBig(maxBytes: number): WebSocketError {

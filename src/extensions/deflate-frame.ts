@@ -7,12 +7,13 @@ import type {
   ExtensionData,
   ExtensionOffer,
   ExtensionParameter,
-  ExtensionSession
+  ExtensionSession,
+  SlicedWork
 } from '../core/extension.js'
 import { HeaderBit } from '../core/header.js'
 import { ContextPool } from './contexts.js'
 import { type CodecTerms, DeflateCodec, KEPT_WINDOW_BITS, keptBytes } from './deflate-codec.js'
-import { isToCompress } from './deflate-message.js'
+import { inflateData, isToCompress } from './deflate-message.js'
 import {
   type DeflateOptions,
   isBoolean,
@@ -150,10 +151,8 @@ class Session implements ExtensionSession {
     return coded === null ? null : { ...frame, ...coded, rsv: frame.rsv | HeaderBit.RSV1 }
   }
 
-  decodeFrame(frame: ExtensionData, maxBytes: number): ExtensionData | null {
-    if ((frame.rsv & HeaderBit.RSV1) === 0) return null
-    const coded = this.#codec.inflate(frame.payload, maxBytes)
-    return { ...frame, ...coded, rsv: frame.rsv & ~HeaderBit.RSV1 }
+  decodeFrame(frame: ExtensionData, maxBytes: number): ExtensionData | SlicedWork | null {
+    return (frame.rsv & HeaderBit.RSV1) === 0 ? null : inflateData(this.#codec, frame, maxBytes)
   }
 
   close(): void {

@@ -6,7 +6,8 @@ import type {
   ExtensionData,
   ExtensionOffer,
   ExtensionParameter,
-  ExtensionSession
+  ExtensionSession,
+  SlicedWork
 } from '../core/extension.js'
 import { HeaderBit } from '../core/header.js'
 import { ContextPool } from './contexts.js'
@@ -216,14 +217,32 @@ class Session implements ExtensionSession {
     return { opcode: message.opcode, isFinal: true, rsv: message.rsv | HeaderBit.RSV1, payload, isShared }
   }
 
-  decodeMessage(message: ExtensionData, maxBytes: number): ExtensionData | null {
-    if ((message.rsv & HeaderBit.RSV1) === 0) return null
-    const { payload, isShared } = this.#codec.inflate(message.payload, maxBytes)
-    return { opcode: message.opcode, isFinal: true, rsv: message.rsv & ~HeaderBit.RSV1, payload, isShared }
+  decodeMessage(message: ExtensionData, maxBytes: number): ExtensionData | SlicedWork | null {
+    return (message.rsv & HeaderBit.RSV1) === 0 ? null : inflateData(this.#codec, message, maxBytes)
   }
 
   close(): void {
     this.#codec.close()
+  }
+}
+
+/** Inflates a message or a frame that RSV1 marks, in slices if it is long. */
+export function inflateData(
+  codec: DeflateCodec,
+  data: ExtensionData,
+  maxBytes: number
+): ExtensionData | SlicedWork {
+  const { opcode, isFinal } = data
+  const rsv = data.rsv & ~HeaderBit.RSV1
+  const inflated = codec.inflate(data.payload, data.isShared === true, maxBytes)
+  if (typeof inflated !== 'function') {
+    return { opcode, isFinal, rsv, payload: inflated.payload, isShared: inflated.isShared }
+  }
+  return {
+    next() {
+      const payload = inflated()
+      return payload === null ? null : { opcode, isFinal, rsv, payload, isShared: false }
+    }
   }
 }
 

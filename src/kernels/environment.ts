@@ -32,6 +32,7 @@ export function createEnvironment(kernels: Kernels): Environment {
     },
     randomBytes: (byteLength) => randomFillSync(new Uint8Array(byteLength)),
     sha1: (text) => createHash('sha1').update(text, 'latin1').digest('base64'),
+    defer: (task) => void setImmediate(task),
     now: () => performance.now()
   }
 }

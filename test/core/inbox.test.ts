@@ -18,6 +18,7 @@ function make(onmessage: (payload: unknown) => void = () => {}) {
       onmessage(payload)
     },
     receiveControl() {},
+    receiveWork() {},
     receiveViolation() {}
   }
   const receiver = new Receiver(Terms.of({ role: 'server', limits: DEFAULT_LIMITS, environment }), handler)

@@ -29,6 +29,8 @@ class Recorder implements ReceiverHandler {
     this.onevent()
   }
 
+  receiveWork(): void {}
+
   receiveViolation(error: WebSocketError): void {
     this.errors.push(error)
   }

@@ -9,7 +9,7 @@ import { binary, more, ping, sentClose, text } from '../conformance/vector.js'
 import { encode, type FrameSpec, hex, join, noise, toHex, utf8 } from '../conformance/wire.js'
 import { errorOf } from '../core/head-chunks.js'
 import { fixedEnvironment } from '../core/support.js'
-import { agree, answerTo, ENVIRONMENTS, json, Pair, serverOf } from './deflate-pair.js'
+import { agree, answerTo, deferring, ENVIRONMENTS, json, Pair, serverOf } from './deflate-pair.js'
 
 const RSV1 = 0x40
 const environment = fixedEnvironment()
@@ -337,8 +337,11 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
   it('§10.4 an inflate bomb stops at maxMessageBytes with 1009 and allocates no more', () => {
     const bomb = deflate(new Uint8Array(256 * 1024 * 1024), { level: 9 })
     const before = process.memoryUsage().rss
-    const { subject, receive } = serve({}, { maxMessageBytes: 1024 * 1024 })
+    const { environment: mine, runNext } = deferring(env)
+    const limits = { maxMessageBytes: 1024 * 1024 }
+    const { subject, receive } = serverOf(new DeflateMessage(), NAME, mine, limits)
     receive(binary(bomb, { rsv: RSV1 }))
+    while (runNext());
     expect(process.memoryUsage().rss - before).toBeLessThan(16 * 1024 * 1024)
     expect(subject.events).toEqual([['error', 'message-too-big'], ['finish']])
     expect(readSent(subject.takeBytes(), 'server')).toEqual([sentClose(1009)])

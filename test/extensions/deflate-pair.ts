@@ -71,6 +71,17 @@ export function serverOf(
   }
 }
 
+/** An environment whose deferred tasks are run by hand: `runNext` runs the next one, and returns false if there is none. */
+export function deferring(environment: Environment): { environment: Environment; runNext: () => boolean } {
+  const tasks: (() => void)[] = []
+  const runNext = () => {
+    const task = tasks.shift()
+    task?.()
+    return task !== undefined
+  }
+  return { environment: { ...environment, defer: (task) => void tasks.push(task) }, runNext }
+}
+
 /** The environments of the kernels that are there. */
 export const ENVIRONMENTS = IMPLEMENTATIONS.flatMap(({ title, environment }) =>
   environment === null ? [] : [{ title, environment }]
