@@ -1,6 +1,5 @@
 // Owns one socket of the engine: its send queue's accounts, its end. Must not know the protocol, nor other sockets.
 import { getSystemErrorName } from 'node:util'
-import type { EngineBinding } from '../core/engine-binding.js'
 import { WebSocketError } from '../core/errors.js'
 import { RowKind } from '../core/layout.js'
 import type { EngineLoop } from './engine.js'
@@ -17,49 +16,47 @@ interface Flight {
   readonly messageCount: number
 }
 
+const NO_FLIGHTS: Flight[] = []
+
+/** What most sockets have no use for; made when it is needed, and dropped. */
+interface Rare {
+  /** Bytes that the engine holds because the socket did not take them. */
+  waitingBytes: number
+  /** The batch in or after which the engine was given bytes last. */
+  flushedBatch: number
+  flights: Flight[]
+  /** Memory that the engine receives into, or null. */
+  target: Uint8Array | null
+  /** The peer's address, and its port or 0: when the socket is closed. */
+  closedPeer: readonly [string | null, number] | null
+}
+
+/** Steps of a socket's end, and whether the loop will visit it at the end of this turn; bits of one field. */
+const Flag = { LOCAL: 1, SHUT: 2, REMOTE: 4, CLOSED: 8, SCHEDULED: 16 } as const
+
 /** One socket of the engine. It is its own send queue: the bytes are in the loop's arena, or with the engine. */
 export class EngineTransport implements Transport, SendQueue {
   readonly generation: number
   readonly handler: RowHandler
   readonly #loop: EngineLoop
-  readonly #binding: EngineBinding
   readonly #slot: number
-  /** The peer's address, and its port or 0: when the socket is closed. */
-  #closedPeer: readonly [string | null, number] | null = null
-  /** Whether the loop will visit it at the end of this turn. */
-  isScheduled = false
-  /** Memory that the engine receives into, or null. */
-  target: Uint8Array | null = null
-  /** Where `reserve` pointed: the loop's arena, or memory of its own for what does not fit there. */
-  buffer: Uint8Array
+  /** A union of `Flag`. */
+  #flags = 0
   /** Bytes that the loop has recorded and not given to the engine. */
   #turnBytes = 0
   /** Messages that ended since the last `settle`. */
   #turnMessages = 0
-  /** Bytes that the engine holds because the socket did not take them. */
-  #waitingBytes = 0
   /** All bytes given to the engine so far, and how many there were at the last `settle`. */
   #flushedBytes = 0
   #settledBytes = 0
-  /** The batch in or after which the engine was given bytes last. */
-  #flushedBatch = -1
-  #flights: Flight[] | null = null
-  /** How far the end is: a union of `End`. */
-  #end = 0
+  /** Not null as long as the engine holds bytes. */
+  #rare: Rare | null = null
 
-  constructor(
-    loop: EngineLoop,
-    binding: EngineBinding,
-    slot: number,
-    generation: number,
-    handler: RowHandler
-  ) {
+  constructor(loop: EngineLoop, slot: number, generation: number, handler: RowHandler) {
     this.#loop = loop
-    this.#binding = binding
     this.#slot = slot
     this.generation = generation
     this.handler = handler
-    this.buffer = loop.sendArena
   }
 
   get queue(): SendQueue {
@@ -76,9 +73,9 @@ export class EngineTransport implements Transport, SendQueue {
 
   /** Asked for when somebody wants it: most never do, and it would take memory of every connection. */
   get #peer(): readonly [string | null, number] {
-    const binding = this.#binding
+    const { binding } = this.#loop
     return (
-      this.#closedPeer ?? [
+      this.#rare?.closedPeer ?? [
         binding.engineRemoteAddress(this.#slot, this.generation),
         binding.engineRemotePort(this.#slot, this.generation)
       ]
@@ -94,7 +91,7 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   get messageCount(): number {
-    const flights = this.#flights ?? []
+    const flights = this.#rare?.flights ?? []
     return flights.reduce((sum, flight) => sum + flight.messageCount, this.#turnMessages)
   }
 
@@ -102,25 +99,29 @@ export class EngineTransport implements Transport, SendQueue {
     return this.#waitingBytes > 0
   }
 
+  /** Memory that all transports of the loop share: what was reserved is used before anything else is. */
+  get buffer(): Uint8Array {
+    return this.#loop.reserved
+  }
+
+  /** Memory that the engine receives into, or null. */
+  get target(): Uint8Array | null {
+    return this.#rare === null ? null : this.#rare.target
+  }
+
   get hasQueued(): boolean {
     return this.#turnBytes > 0
   }
 
   reserve(byteLength: number): number {
-    if (byteLength <= LONG_BYTES) {
-      this.buffer = this.#loop.sendArena
-      return this.#loop.reserve(byteLength)
-    }
-    this.buffer = Buffer.allocUnsafeSlow(byteLength)
+    if (byteLength <= LONG_BYTES) return this.#loop.reserve(byteLength)
+    this.#loop.reserved = Buffer.allocUnsafeSlow(byteLength)
     return 0
   }
 
   advance(byteLength: number): void {
-    const { buffer } = this
-    if (buffer !== this.#loop.sendArena) {
-      this.buffer = this.#loop.sendArena
-      return this.append(buffer.subarray(0, byteLength))
-    }
+    const { reserved, sendArena } = this.#loop
+    if (reserved !== sendArena) return this.append(reserved.subarray(0, byteLength))
     // Before the bytes are there, so that no flush in between misses them.
     this.schedule()
     this.#loop.advance(this.#slot, this.generation, byteLength)
@@ -145,26 +146,33 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   clear(): void {
-    this.#turnBytes = this.#turnMessages = this.#waitingBytes = 0
-    this.#flights = null
+    this.#turnBytes = this.#turnMessages = 0
+    if (this.#rare === null) return
+    this.#rare.waitingBytes = 0
+    this.#rare.flights = []
   }
 
   schedule(): void {
-    if (this.isScheduled) return
-    this.isScheduled = true
+    if ((this.#flags & Flag.SCHEDULED) !== 0) return
+    this.#flags |= Flag.SCHEDULED
     this.#loop.schedule(this)
   }
 
+  /** Tells that the loop has visited it: what comes now needs another visit. */
+  unschedule(): void {
+    this.#flags &= ~Flag.SCHEDULED
+  }
+
   pause(): void {
-    if ((this.#end & End.CLOSED) === 0) this.#binding.enginePause(this.#slot, this.generation)
+    if ((this.#flags & Flag.CLOSED) === 0) this.#loop.binding.enginePause(this.#slot, this.generation)
   }
 
   resume(): void {
-    if ((this.#end & End.CLOSED) === 0) this.#binding.engineResume(this.#slot, this.generation)
+    if ((this.#flags & Flag.CLOSED) === 0) this.#loop.binding.engineResume(this.#slot, this.generation)
   }
 
   end(): void {
-    this.#end |= End.LOCAL
+    this.#flags |= Flag.LOCAL
     this.schedule()
   }
 
@@ -174,46 +182,58 @@ export class EngineTransport implements Transport, SendQueue {
 
   /** Lends the engine memory for the rest of the frame that is arriving, if the connection has some. */
   receiveInto(): void {
-    const isOpen = this.target === null && (this.#end & End.CLOSED) === 0
+    const isOpen = this.target === null && (this.#flags & Flag.CLOSED) === 0
     const room = isOpen ? this.handler.room : null
-    if (room !== null && this.#binding.engineReceiveInto(this.#slot, this.generation, room))
-      this.target = room
+    if (room !== null && this.#loop.binding.engineReceiveInto(this.#slot, this.generation, room))
+      this.#openRare().target = room
+  }
+
+  /** Tells that the engine has let go of that memory. */
+  dropTarget(): void {
+    if (this.#rare === null) return
+    this.#rare.target = null
+    this.#tidy()
   }
 
   /** Takes what the engine says after a flush: so many bytes wait. */
   setWaiting(byteLength: number): void {
-    this.#waitingBytes = byteLength
+    const rare = this.#openRare()
+    rare.waitingBytes = byteLength
+    rare.flushedBatch = this.#loop.batchCount
   }
 
   /** This turn's bytes go to the engine; if any of them wait, or earlier ones, `setWaiting` follows. */
   passOn(): void {
-    if (this.#turnBytes === 0 || (this.#end & End.CLOSED) !== 0) return
+    if (this.#turnBytes === 0 || (this.#flags & Flag.CLOSED) !== 0) return
     this.#flushedBytes += this.#turnBytes
-    this.#turnBytes = this.#waitingBytes = 0
-    this.#flushedBatch = this.#loop.batchCount
-    if ((this.#end & (End.LOCAL | End.SHUT)) !== End.LOCAL) return
-    this.#end |= End.SHUT
-    this.#binding.engineEndBehind(this.#slot, this.generation)
+    this.#turnBytes = 0
+    if (this.#rare !== null) {
+      this.#rare.waitingBytes = 0
+      this.#rare.flushedBatch = this.#loop.batchCount
+    }
+    if ((this.#flags & (Flag.LOCAL | Flag.SHUT)) !== Flag.LOCAL) return
+    this.#flags |= Flag.SHUT
+    this.#loop.binding.engineEndBehind(this.#slot, this.generation)
   }
 
   /** At the end of a turn: tells what was sent in it, and goes on with the end. */
   settle(): void {
-    if ((this.#end & End.CLOSED) !== 0) return
+    if ((this.#flags & Flag.CLOSED) !== 0) return
     const messageCount = this.#turnMessages
     const flushedBytes = this.#flushedBytes - this.#settledBytes
     this.#turnMessages = 0
     this.#settledBytes = this.#flushedBytes
     if (this.pendingBytes > 0 && messageCount > 0) {
-      this.#flights ??= []
-      this.#flights.push({ end: this.#flushedBytes + this.#turnBytes, messageCount })
+      this.#openRare().flights.push({ end: this.#flushedBytes + this.#turnBytes, messageCount })
     }
     this.#dropFlights()
     if (flushedBytes > this.#waitingBytes) this.handler.handleProgress()
     if (this.#waitingBytes > 0) this.handler.handleWaiting()
-    if ((this.#end & (End.LOCAL | End.SHUT | End.CLOSED)) === End.LOCAL && this.#turnBytes === 0) {
-      this.#end |= End.SHUT
-      this.#binding.engineEnd(this.#slot, this.generation)
+    if ((this.#flags & (Flag.LOCAL | Flag.SHUT | Flag.CLOSED)) === Flag.LOCAL && this.#turnBytes === 0) {
+      this.#flags |= Flag.SHUT
+      this.#loop.binding.engineEnd(this.#slot, this.generation)
     }
+    this.#tidy()
     this.#closeIfOver()
   }
 
@@ -225,43 +245,56 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   #progress(waitingBytes: number): void {
+    const rare = this.#openRare()
     // If a handler of this batch has caused a flush, that one's result is newer than the row.
-    if (this.#flushedBatch !== this.#loop.batchCount) this.#waitingBytes = waitingBytes
+    if (rare.flushedBatch !== this.#loop.batchCount) rare.waitingBytes = waitingBytes
     this.#dropFlights()
     this.handler.handleProgress()
+    this.#tidy()
     this.#closeIfOver()
   }
 
   #dropFlights(): void {
-    if (this.#flights === null) return
-    const { sentBytes } = this
-    while (this.#flights.length > 0 && this.#flights[0]!.end <= sentBytes) this.#flights.shift()
-    if (this.#flights.length === 0) this.#flights = null
+    const flights = this.#rare?.flights ?? NO_FLIGHTS
+    while (flights.length > 0 && flights[0]!.end <= this.sentBytes) flights.shift()
+  }
+
+  get #waitingBytes(): number {
+    return this.#rare === null ? 0 : this.#rare.waitingBytes
+  }
+
+  #openRare(): Rare {
+    this.#rare ??= { waitingBytes: 0, flushedBatch: -1, flights: [], target: null, closedPeer: null }
+    return this.#rare
+  }
+
+  /** A row that is older than a flush and says otherwise cannot follow: the engine would still hold bytes. */
+  #tidy(): void {
+    const rare = this.#rare
+    if (rare === null || rare.waitingBytes > 0 || rare.flights.length > 0) return
+    if (rare.target === null && rare.closedPeer === null) this.#rare = null
   }
 
   #receiveEnd(): void {
-    this.#end |= End.REMOTE
+    this.#flags |= Flag.REMOTE
     this.handler.handleEnd()
     this.#closeIfOver()
   }
 
   #closeIfOver(): void {
-    const isOver = (this.#end & (End.SHUT | End.REMOTE)) === (End.SHUT | End.REMOTE)
+    const isOver = (this.#flags & (Flag.SHUT | Flag.REMOTE)) === (Flag.SHUT | Flag.REMOTE)
     if (isOver && this.pendingBytes === 0) this.#close(null)
   }
 
   #close(cause: WebSocketError | null): void {
-    if ((this.#end & End.CLOSED) !== 0) return
-    this.#closedPeer = this.#peer
-    this.#end |= End.CLOSED
-    this.#binding.engineClose(this.#slot, this.generation)
+    if ((this.#flags & Flag.CLOSED) !== 0) return
+    this.#openRare().closedPeer = this.#peer
+    this.#flags |= Flag.CLOSED
+    this.#loop.binding.engineClose(this.#slot, this.generation)
     this.#loop.forget(this.#slot)
     process.nextTick(() => this.handler.handleClose(cause))
   }
 }
-
-/** Steps of a socket's end. */
-const End = { LOCAL: 1, SHUT: 2, REMOTE: 4, CLOSED: 8 } as const
 
 /** The name of an errno, as 'ECONNRESET'. */
 export function errnoName(errno: number): string {

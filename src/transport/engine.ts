@@ -28,7 +28,7 @@ export const HAS_LIBUV = process.versions.bun === undefined && process.versions.
 
 /** All sockets of one thread. */
 export class EngineLoop {
-  readonly #binding: EngineBinding
+  readonly binding: EngineBinding
   readonly #table = new Int32Array(TABLE_ROWS * ROW_WORDS)
   readonly #records = new Int32Array(MAX_RECORDS * RECORD_WORDS)
   readonly #stuck = new Int32Array(MAX_RECORDS * STUCK_WORDS)
@@ -53,9 +53,11 @@ export class EngineLoop {
   readonly #arriving: EngineTransport[] = []
   /** Where frames are written before they are flushed. */
   readonly sendArena: Uint8Array = Buffer.allocUnsafeSlow(SEND_ARENA_BYTES)
+  /** Memory of what was reserved last: the send arena, or one of its own for what does not fit there. */
+  reserved: Uint8Array = this.sendArena
 
   private constructor(binding: EngineBinding) {
-    this.#binding = binding
+    this.binding = binding
   }
 
   /** Makes the loop of this thread. Returns null if the runtime lacks what it needs. */
@@ -79,27 +81,27 @@ export class EngineLoop {
    * is to be closed then. `head`: bytes that were read of it already. Returns its slot, or null where the kernel refuses.
    */
   take(descriptor: number, isOwned: boolean, head: Uint8Array): number | null {
-    const slot = this.#binding.engineAdopt(descriptor, isOwned, head)
+    const slot = this.binding.engineAdopt(descriptor, isOwned, head)
     return slot < 0 ? null : slot
   }
 
   /** What tells the connection of a slot that was taken from earlier ones. */
   generation(slot: number): number {
-    return this.#binding.engineGeneration(slot)
+    return this.binding.engineGeneration(slot)
   }
 
   /** Makes the transport of a slot that was taken, or accepted. */
   open(slot: number, generation: number, handler: RowHandler): EngineTransport {
-    const transport = new EngineTransport(this, this.#binding, slot, generation, handler)
+    const transport = new EngineTransport(this, slot, generation, handler)
     this.#transports[slot] = transport
     return transport
   }
 
   /** Accepts on a duplicate of a listening socket. Returns null where the kernel refuses. */
   listen(descriptor: number, handler: ListenerHandler): EngineListener | null {
-    const number = this.#binding.engineListen(descriptor)
+    const number = this.binding.engineListen(descriptor)
     if (number < 0) return null
-    const listener = new EngineListener(this.#binding, number, handler, () => this.#listeners.delete(number))
+    const listener = new EngineListener(this.binding, number, handler, () => this.#listeners.delete(number))
     this.#listeners.set(number, listener)
     return listener
   }
@@ -107,6 +109,7 @@ export class EngineLoop {
   /** Makes room in the send arena, flushing what is in it if need be. Returns the offset. */
   reserve(byteLength: number): number {
     if (this.#used + byteLength > SEND_ARENA_BYTES || this.#recordCount === MAX_RECORDS) this.flush()
+    this.reserved = this.sendArena
     return this.#used
   }
 
@@ -149,7 +152,7 @@ export class EngineLoop {
     this.#recordCount = this.#used = this.#pieceBytes = 0
     this.#pieces = null
     for (const transport of this.#dirty) transport.passOn()
-    const stuckCount = this.#binding.engineSend(count, pieces)
+    const stuckCount = this.binding.engineSend(count, pieces)
     for (let at = 0; at < stuckCount * STUCK_WORDS; at += STUCK_WORDS) {
       const waiting = join(this.#stuck[at + 1]!, this.#stuck[at + 2]!)
       this.#transports[this.#stuck[at]!]?.setWaiting(waiting)
@@ -182,7 +185,7 @@ export class EngineLoop {
     const dirty = this.#dirty
     this.#dirty = []
     // Before any of them is settled: handlers may send on all others, which must be visited again then.
-    for (const transport of dirty) transport.isScheduled = false
+    for (const transport of dirty) transport.unschedule()
     let index = 0
     try {
       while (index < dirty.length) dirty[index++]!.settle()
@@ -237,8 +240,8 @@ export class EngineLoop {
 
   #accept(slot: number, generation: number, number: number): void {
     const listener = this.#listeners.get(number)
-    if (listener === undefined) return this.#binding.engineClose(slot, generation)
-    const arrival = new EngineArrival(this, this.#binding, slot, generation)
+    if (listener === undefined) return this.binding.engineClose(slot, generation)
+    const arrival = new EngineArrival(this, this.binding, slot, generation)
     this.#arrivals.set(slot, arrival)
     listener.accept(arrival)
   }
@@ -258,7 +261,7 @@ export class EngineLoop {
     const target = transport.target!
     // The engine lets go of the memory at the same point.
     if (isOver || table[last + Row.OFFSET]! + table[last + Row.BYTE_LENGTH]! === target.length)
-      transport.target = null
+      transport.dropTarget()
     transport.handler.handleRows(table, from, to, target, texts)
   }
 
