@@ -111,7 +111,7 @@ export const CASES = [
     measure: 'mute',
     names: { clients: 64, bytes: 65_536, 'total-bytes': 1_500_000_000, 'quiet-ms': 2000, 'limit-ms': 60_000 },
     quickNames: { clients: 8, bytes: 65_536, 'total-bytes': 24_000_000, 'quiet-ms': 200, 'limit-ms': 5000 },
-    maxRounds: 2
+    maxRounds: 1
   },
   {
     name: 'fairness',
@@ -131,6 +131,6 @@ export const CASES = [
     names: { json: 64 * 1024 * 1024, extensions: NO_CONTEXTS },
     quickNames: { json: 4 * 1024 * 1024 },
     variants: ['counted'],
-    maxRounds: 3
+    maxRounds: 2
   }
 ].map((one) => ({ ...DEFAULTS, ...one }))
