@@ -5,10 +5,10 @@ import { type ContextPool, deflaterBytes, inflaterBytes } from './contexts.js'
 import type { ResolvedDeflateOptions } from './deflate-options.js'
 import { MOST_WINDOW_BITS } from './deflate-parameters.js'
 
-/** What a slice yields: a millisecond or less. Messages that yield no more are inflated at once. */
-const SLICE_BYTES = 512 * 1024
+/** What a slice yields, in less than a millisecond. Messages that yield no more are inflated at once. */
+const SLICE_BYTES = 256 * 1024
 /** What a slice joins. */
-const JOINED_BYTES = 4 * 1024 * 1024
+const JOINED_BYTES = 1024 * 1024
 
 /** Up to here level 6 costs little more than lower ones, and yields no more bytes than zlib's own defaults. */
 const SHORT_BYTES = 4 * 1024

@@ -10,3 +10,7 @@ export function readFigures(items: unknown[]): Record<string, string>
 export function describeFocus(): { id: string; isOutlined: boolean }
 export function describeWidth(): { pageWidth: number; tooWide: string[] }
 export function tryToConnect(url: string): Promise<'open' | number>
+export function echoAll(job: {
+  url: string
+  texts: string[]
+}): Promise<{ extensions: string; wrong: number[] }>

@@ -42,3 +42,21 @@ export function tryToConnect(url) {
     socket.onclose = ({ code }) => resolve(code)
   })
 }
+
+/** Sends texts to a server that sends each back twice; resolves with what was agreed on, and the indices of wrong answers. */
+export function echoAll({ url, texts }) {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url)
+    const wrong = []
+    let count = 0
+    socket.onopen = () => {
+      for (const text of texts) socket.send(text)
+    }
+    socket.onmessage = ({ data }) => {
+      if (data !== texts[count >> 1]) wrong.push(count)
+      count++
+      if (count === 2 * texts.length) resolve({ extensions: socket.extensions, wrong })
+    }
+    socket.onclose = ({ code }) => reject(new Error(`closed with ${code} after ${count} messages`))
+  })
+}

@@ -8,7 +8,8 @@ import { acceptKey, makeKey } from '../../src/core/handshake-key.js'
 import { HeadParser, STATUS_LINE } from '../../src/core/http-head.js'
 import { DEFAULT_LIMITS, type Limits } from '../../src/core/limits.js'
 import { Endpoint } from '../../src/endpoint.js'
-import type { CloseDetails, Connection, Message, WebSocketError } from '../../src/index.js'
+import { confirmExtensions, offerExtensions } from '../../src/extensions/negotiation.js'
+import type { CloseDetails, Connection, Extension, Message, WebSocketError } from '../../src/index.js'
 import { environment } from '../../src/kernels/index.js'
 import { createLogger } from '../../src/log.js'
 import { cleanUp, until } from './harness.js'
@@ -31,16 +32,18 @@ export interface CoreClient {
 export interface CoreClientOptions {
   readonly protocols?: readonly string[]
   readonly limits?: Partial<Limits>
+  readonly extensions?: readonly Extension[]
 }
 
 /** Opens a WebSocket at a port of 127.0.0.1. */
 export async function openCoreClient(port: number, options: CoreClientOptions = {}): Promise<CoreClient> {
-  const { protocols = [], limits = {} } = options
+  const { protocols = [], limits = {}, extensions = [] } = options
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   await within(once(socket, 'connect'), 'a connection')
   cleanUp(() => socket.destroy())
+  const offers = offerExtensions(extensions)
   const key = makeKey(environment.randomBytes(16))
-  socket.write(encodeRequest({ host: `127.0.0.1:${port}`, target: '/', key, protocols }))
+  socket.write(encodeRequest({ host: `127.0.0.1:${port}`, target: '/', key, protocols, extensions: offers }))
   const parser = new HeadParser(STATUS_LINE)
   let parsed: ReturnType<typeof parser.push> = null
   while (parsed === null) {
@@ -49,8 +52,9 @@ export async function openCoreClient(port: number, options: CoreClientOptions = 
     socket.pause()
     if (parsed === null) socket.resume()
   }
-  const expected = { acceptKey: acceptKey(key, environment.sha1), protocols, extensions: [] }
-  const { protocol } = readResponse(parsed.head, expected)
+  const expected = { acceptKey: acceptKey(key, environment.sha1), protocols, extensions: offers }
+  const response = readResponse(parsed.head, expected)
+  const negotiated = confirmExtensions(response.extensions, extensions, environment)
   const told = {
     messages: [] as Message[],
     pings: [] as string[],
@@ -59,7 +63,8 @@ export async function openCoreClient(port: number, options: CoreClientOptions = 
     closes: [] as CloseDetails[]
   }
   const endpoint = makeEndpoint(told, { ...DEFAULT_LIMITS, ...limits })
-  const opened = { data: undefined, protocol, extensions: [], request: null, head: parsed.rest }
+  const { protocol } = response
+  const opened = { data: undefined, protocol, extensions: negotiated, request: null, head: parsed.rest }
   const connection = endpoint.adopt(socket, opened)
   return {
     ...told,
