@@ -26,7 +26,7 @@ const COPY_BYTES = 8 * 1024
  */
 const DIRECT_TEXT_LENGTH = 4 * 1024
 
-/** Short text is encoded here for hooks, which do not keep it. Shorter than what is passed by reference. */
+/** Short text is encoded here for hooks, which do not keep it. */
 let sharedText: Uint8Array | null = null
 
 /** Encodes frames of all connections that agreed on the same, each into the output of its connection. */
@@ -79,13 +79,9 @@ export class Sender {
     fragmentSize: number | null,
     compress: boolean | undefined
   ): WebSocketError | null {
-    const whole = {
-      opcode: original.opcode,
-      isFinal: true,
-      rsv: 0,
-      payload: this.#bytesOf(original),
-      compress
-    }
+    const bytes = this.#bytesOf(original)
+    const isShared = bytes.buffer === sharedText?.buffer
+    const whole = { opcode: original.opcode, isFinal: true, rsv: 0, payload: bytes, isShared, compress }
     const message = this.#encode('encodeMessage', whole)
     if (message instanceof Error) return message
     const { payload } = message

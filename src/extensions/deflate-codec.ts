@@ -15,7 +15,7 @@ const SHORT_BYTES = 4 * 1024
 /** Shorter results are written to memory that all share; longer ones get memory of their own, which nobody copies. */
 const SHARED_TEXT_BYTES = 4 * 1024
 /** What the sender copies anyway. */
-const SHARED_DEFLATED_BYTES = 16 * 1024
+const SHARED_DEFLATED_BYTES = 8 * 1024
 /** Where a window is kept: 16 KiB of messages to look back into, for half the memory of 32 KiB. */
 export const KEPT_WINDOW_BITS = 13
 

@@ -192,6 +192,13 @@ describe('§9 several extensions', () => {
     }
   })
 
+  it('text that no hook changes keeps its bytes until it is carried away, however long it is', () => {
+    const { subject, sent } = make('server', [extension({ encodeMessage: () => null })])
+    const texts = ['漢'.repeat(4000), '字'.repeat(4096), 'x'.repeat(4096)]
+    for (const one of texts) subject.protocol.send(one)
+    expect(sent()).toEqual(texts.map((one) => ['81', toHex(utf8(one))]))
+  })
+
   it('hooks that return null change nothing', () => {
     const idle = extension({
       encodeMessage: () => null,
