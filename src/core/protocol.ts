@@ -86,9 +86,9 @@ export class Protocol implements ReceiverHandler {
   receiveBytes(chunk: Uint8Array): void {
     if (this.#receiver.isDone) return
     try {
-      this.#openInbox().receiveBytes(chunk)
+      this.openInbox().receiveBytes(chunk)
     } catch (error) {
-      this.#failReceiving(error)
+      this.failReceiving(error)
     }
   }
 
@@ -106,9 +106,9 @@ export class Protocol implements ReceiverHandler {
   ): void {
     const receiver = this.#receiver
     if (receiver.isDone) return
-    if (!receiver.isReady || this.isHolding) return this.#openInbox().holdRows(table, from, to, chunk)
+    if (!receiver.isReady || this.isHolding) return this.openInbox().holdRows(table, from, to, chunk)
     const next = receiver.receive(table, from, to, chunk, texts)
-    if (next < to) this.#openInbox().holdRows(table, next, to, chunk)
+    if (next < to) this.openInbox().holdRows(table, next, to, chunk)
     this.#inbox?.release()
   }
 
@@ -131,7 +131,7 @@ export class Protocol implements ReceiverHandler {
     try {
       this.#inbox?.release()
     } catch (error) {
-      this.#failReceiving(error)
+      this.failReceiving(error)
     }
   }
 
@@ -156,7 +156,7 @@ export class Protocol implements ReceiverHandler {
     }
     if (fragmentSize !== null) checkFragmentSize(fragmentSize)
     const message = toMessage(sendable)
-    this.#checkOpcode(message.opcode)
+    this.checkOpcode(message.opcode)
     if (this.#ending !== null) return false
     const failure = sender.sendMessage(this.#output, message, fragmentSize, compress)
     if (failure !== null) this.receiveViolation(failure)
@@ -172,7 +172,7 @@ export class Protocol implements ReceiverHandler {
     if (this.#ending !== null) return false
     this.#sentPings ??= new SentPings(this.#terms.limits.maxUnansweredPings)
     this.#sentPings.add(payload, this.#terms.environment.now())
-    this.#sendControl(Opcode.PING, payload)
+    this.sendControl(Opcode.PING, payload)
     return true
   }
 
@@ -180,7 +180,7 @@ export class Protocol implements ReceiverHandler {
   sendPong(payload: Uint8Array): boolean {
     checkControlPayload(payload)
     if (this.#ending !== null) return false
-    this.#sendControl(Opcode.PONG, payload)
+    this.sendControl(Opcode.PONG, payload)
     return true
   }
 
@@ -191,8 +191,8 @@ export class Protocol implements ReceiverHandler {
   close(code?: number, reason?: string): void {
     const payload = encodeClose(code, reason)
     if (this.#ending !== null) return
-    this.#move('send-close', 'local')
-    this.#sendControl(Opcode.CLOSE, payload)
+    this.move('send-close', 'local')
+    this.sendControl(Opcode.CLOSE, payload)
   }
 
   /**
@@ -200,12 +200,12 @@ export class Protocol implements ReceiverHandler {
    * sent), and ignores whatever arrives from here on. `initiator`: whose doing it was. Source: RFC 6455 §7.1.7.
    */
   fail(error: WebSocketError, initiator: 'local' | 'remote' = 'local'): void {
-    if (!this.#canFail()) {
+    if (!this.canFail()) {
       // It is what ended the connection if bytes are lost although the closing handshake is over.
       this.#ending!.cause ??= error
       return
     }
-    this.#beginFailure(error, initiator)
+    this.beginFailure(error, initiator)
     this.#handler.onfinish()
   }
 
@@ -213,7 +213,7 @@ export class Protocol implements ReceiverHandler {
   drained(): void {
     const payload = this.#pongs?.held ?? null
     this.#pongs = null
-    if (payload !== null && this.#canAnswer()) this.#sendPongNow(payload)
+    if (payload !== null && this.canAnswer()) this.sendPongNow(payload)
   }
 
   /**
@@ -223,9 +223,9 @@ export class Protocol implements ReceiverHandler {
    */
   end(cause: WebSocketError | null = null, hasLost = false): CloseDetails {
     const before = this.state
-    const ending = this.#move('end', 'remote')
-    this.#ignoreRest()
-    this.#closeSessions(ending)
+    const ending = this.move('end', 'remote')
+    this.ignoreRest()
+    this.closeSessions(ending)
     const { initiator } = ending
     const status = ending.received ?? { code: CloseCode.ABNORMAL, reason: '' }
     if (before === 'finished' && !hasLost) return { ...status, wasClean: true, initiator, cause: null }
@@ -243,25 +243,25 @@ export class Protocol implements ReceiverHandler {
   /** @internal */
   receiveControl(opcode: number, payload: Uint8Array): void {
     if (opcode === Opcode.PING) {
-      this.#answerPing(payload)
+      this.answerPing(payload)
       this.#handler.onping(payload)
     } else if (opcode === Opcode.PONG) {
-      this.#handler.onpong(payload, this.#matchPong(payload))
+      this.#handler.onpong(payload, this.matchPong(payload))
     } else {
-      this.#receiveClose(payload)
+      this.receiveClose(payload)
     }
   }
 
   /** @internal */
   receiveWork(): void {
     this.#handler.onbusy?.(true)
-    this.#terms.environment.defer(() => this.#proceed())
+    this.#terms.environment.defer(() => this.proceed())
   }
 
   /** @internal */
   receiveViolation(error: WebSocketError): void {
-    if (!this.#canFail()) return
-    this.#beginFailure(error, 'local')
+    if (!this.canFail()) return
+    this.beginFailure(error, 'local')
     try {
       this.#handler.onerror(error)
     } finally {
@@ -271,44 +271,44 @@ export class Protocol implements ReceiverHandler {
   }
 
   /** One slice of an extension's work. */
-  #proceed(): void {
+  private proceed(): void {
     // The connection was over before.
     if (!this.#receiver.isWorking || this.#receiver.isDone) return
     try {
-      if (!this.#receiver.proceed()) return this.#terms.environment.defer(() => this.#proceed())
+      if (!this.#receiver.proceed()) return this.#terms.environment.defer(() => this.proceed())
       this.#handler.onbusy?.(false)
       this.#inbox?.release()
     } catch (error) {
-      this.#failReceiving(error)
+      this.failReceiving(error)
     }
   }
 
   /** What the application did to memory that it shares with us ends the connection; what a handler threw goes on. */
-  #failReceiving(error: unknown): void {
+  private failReceiving(error: unknown): void {
     if (!(error instanceof WebSocketError && error.code === 'payload-transferred')) throw error
     this.receiveViolation(error)
   }
 
-  #canFail(): boolean {
+  private canFail(): boolean {
     const { state } = this
     return state !== 'finished' && state !== 'failed' && state !== 'ended'
   }
 
-  #beginFailure(error: WebSocketError, initiator: 'local' | 'remote'): void {
+  private beginFailure(error: WebSocketError, initiator: 'local' | 'remote'): void {
     const { closeCode } = error
     const canSendClose = this.state !== 'close-sent' && closeCode !== null && canSendCloseCode(closeCode)
-    this.#move('fail', initiator).cause ??= error
-    this.#ignoreRest()
-    if (canSendClose) this.#sendControl(Opcode.CLOSE, encodeClose(closeCode))
+    this.move('fail', initiator).cause ??= error
+    this.ignoreRest()
+    if (canSendClose) this.sendControl(Opcode.CLOSE, encodeClose(closeCode))
   }
 
-  #ignoreRest(): void {
+  private ignoreRest(): void {
     this.#receiver.isDone = true
     this.#inbox?.discard()
   }
 
   /** Sessions are code of others: what one throws must not keep the others from being closed. */
-  #closeSessions(ending: Ending): void {
+  private closeSessions(ending: Ending): void {
     for (const { name, session } of this.#terms.extensions) {
       try {
         session.close?.()
@@ -319,28 +319,28 @@ export class Protocol implements ReceiverHandler {
   }
 
   /** Source: RFC 6455 §5.2: other opcodes are reserved unless an extension defines them. */
-  #checkOpcode(opcode: number): void {
+  private checkOpcode(opcode: number): void {
     if (opcode === Opcode.TEXT || opcode === Opcode.BINARY) return
     if (this.#terms.extensions.some(({ opcodes }) => opcodes.includes(opcode))) return
     throw new WebSocketError('invalid-argument', { detail: `no extension has the opcode ${opcode}` })
   }
 
-  #receiveClose(payload: Uint8Array): void {
+  private receiveClose(payload: Uint8Array): void {
     const status = readClose(payload)
     if (typeof status === 'string') return this.receiveViolation(new WebSocketError(status))
-    this.#ignoreRest()
+    this.ignoreRest()
     const mustAnswer = this.#ending === null
-    this.#move('receive-close', 'remote').received = status
+    this.move('receive-close', 'remote').received = status
     if (mustAnswer) {
-      this.#move('send-close', 'remote')
+      this.move('send-close', 'remote')
       // RFC 6455 §5.5.1: the answer typically echoes the code.
-      this.#sendControl(Opcode.CLOSE, payload.subarray(0, 2))
+      this.sendControl(Opcode.CLOSE, payload.subarray(0, 2))
     }
     this.#handler.onfinish()
   }
 
   /** The round-trip time of the ping that a pong answers, or null if it answers none. */
-  #matchPong(payload: Uint8Array): number | null {
+  private matchPong(payload: Uint8Array): number | null {
     const pings = this.#sentPings
     if (pings === null) return null
     const roundTripMs = pings.answer(payload, this.#terms.environment.now())
@@ -348,43 +348,43 @@ export class Protocol implements ReceiverHandler {
     return roundTripMs
   }
 
-  #openInbox(): Inbox {
+  private openInbox(): Inbox {
     this.#inbox ??= new Inbox(this.#terms.environment.kernels, this.#receiver)
     return this.#inbox
   }
 
   /** Source: RFC 6455 §5.5.2, §5.5.3. */
-  #answerPing(payload: Uint8Array): void {
-    if (!this.#canAnswer()) return
+  private answerPing(payload: Uint8Array): void {
+    if (!this.canAnswer()) return
     if (this.#output.pendingBytes === 0) this.#pongs = null
-    const pongs = this.#openPongs()
-    if (pongs.count < this.#terms.limits.maxUnansweredPings) this.#sendPongNow(payload)
+    const pongs = this.openPongs()
+    if (pongs.count < this.#terms.limits.maxUnansweredPings) this.sendPongNow(payload)
     else pongs.held = payload
   }
 
-  #sendPongNow(payload: Uint8Array): void {
-    const pongs = this.#openPongs()
+  private sendPongNow(payload: Uint8Array): void {
+    const pongs = this.openPongs()
     // The newest ping is answered: an older one that waits needs no answer any more.
     pongs.held = null
     pongs.count++
-    this.#sendControl(Opcode.PONG, payload)
+    this.sendControl(Opcode.PONG, payload)
   }
 
-  #openPongs(): Pongs {
+  private openPongs(): Pongs {
     this.#pongs ??= { count: 0, held: null }
     return this.#pongs
   }
 
   /** Pings are answered until the peer's close frame comes, after our own too (RFC 6455 §5.5.2). */
-  #canAnswer(): boolean {
+  private canAnswer(): boolean {
     return this.#ending === null || this.#ending.state === 'close-sent'
   }
 
-  #sendControl(opcode: number, payload: Uint8Array): void {
+  private sendControl(opcode: number, payload: Uint8Array): void {
     this.#terms.sender.sendControl(this.#output, opcode, payload)
   }
 
-  #move(event: ClosingEvent, initiator: 'local' | 'remote'): Ending {
+  private move(event: ClosingEvent, initiator: 'local' | 'remote'): Ending {
     const state = nextClosingState(this.state, event)
     this.#ending ??= { state, initiator, received: null, cause: null }
     this.#ending.state = state

@@ -1,5 +1,6 @@
 // Owns every rule of RFC 6455 about what may arrive, driven by the rows of the segment table, and makes messages of
 // frames. Must not know sockets, the closing handshake's states, or any extension by name.
+import { Arriving } from './arriving.js'
 import { Assembler, keepBytes } from './assembler.js'
 import { Decoder, type DecoderHandler, type DecodingHook, EAGER_TEXT_BYTES } from './decoder.js'
 import { type ErrorCode, type ViolationCode, WebSocketError } from './errors.js'
@@ -28,31 +29,6 @@ const NO_TEXTS: readonly string[] = []
 
 /** How a receiver is to take rows; bits of one field. */
 const Flow = { BUSY: 1, PAUSED: 2, DONE: 4, WORKING: 8, PROCEEDING: 16 } as const
-
-/** A message that is not whole. */
-class Arriving {
-  readonly opcode: number
-  readonly rsv: number
-  /** Bytes up to the end of the latest frame. */
-  announcedBytes: number
-  fragmentCount = 1
-  /** Validator's state within text; 0 at the end of all that is valid. */
-  utf8 = 0
-  /** What came so far; null before the first piece. */
-  assembler: Assembler | null = null
-  /** Payload of the frame at hand, while extensions want it whole. */
-  frame: Assembler | null = null
-
-  constructor(opcode: number, rsv: number, announcedBytes: number) {
-    this.opcode = opcode
-    this.rsv = rsv
-    this.announcedBytes = announcedBytes
-  }
-
-  get byteLength(): number {
-    return this.assembler === null ? 0 : this.assembler.byteLength
-  }
-}
 
 /** Turns rows into messages and control frames of one connection. Between messages it holds nothing of them. */
 export class Receiver implements DecoderHandler {
@@ -121,7 +97,7 @@ export class Receiver implements DecoderHandler {
   ): number {
     this.#flow |= Flow.BUSY
     try {
-      return this.#receive(table, from, to, chunk, texts)
+      return this.receiveEach(table, from, to, chunk, texts)
     } catch (error) {
       this.isDone = true
       throw error
@@ -130,7 +106,13 @@ export class Receiver implements DecoderHandler {
     }
   }
 
-  #receive(table: Int32Array, from: number, to: number, chunk: Uint8Array, texts: readonly string[]): number {
+  private receiveEach(
+    table: Int32Array,
+    from: number,
+    to: number,
+    chunk: Uint8Array,
+    texts: readonly string[]
+  ): number {
     for (let row = from; row < to; row++) {
       if (this.#flow !== Flow.BUSY) return this.isDone ? to : row
       const at = row * ROW_WORDS
@@ -140,21 +122,21 @@ export class Receiver implements DecoderHandler {
       const end = start + table[at + Row.BYTE_LENGTH]!
       if (end > chunk.length) throw new WebSocketError('payload-transferred')
       if ((kind & RowFlag.FIRST) !== 0) {
-        const violation = this.#checkHeader(
+        const violation = this.checkHeader(
           kind,
           header,
           table[at + Row.LENGTH_LOW]!,
           table[at + Row.LENGTH_HIGH]!
         )
         if (violation !== null) {
-          this.#fail(violation, `frame header ${hex(header)} ${hex(header >>> 8)}`)
+          this.fail(violation, `frame header ${hex(header)} ${hex(header >>> 8)}`)
           return to
         }
       }
       if (kind >>> TEXT_SHIFT !== 0 && this.#terms.isPlain) {
         this.#handler.receiveMessage(new TextMessage(texts[(kind >>> TEXT_SHIFT) - 1]!))
       } else {
-        this.#receivePiece(header & 0xff, kind, chunk, start, end)
+        this.receivePiece(header & 0xff, kind, chunk, start, end)
       }
     }
     return to
@@ -180,12 +162,17 @@ export class Receiver implements DecoderHandler {
   }
 
   /** Applies every rule that a frame's header can break. Source: RFC 6455 §5.1, §5.2, §5.4, §5.5. */
-  #checkHeader(kind: number, header: number, lengthLow: number, lengthHigh: number): ViolationCode | null {
+  private checkHeader(
+    kind: number,
+    header: number,
+    lengthLow: number,
+    lengthHigh: number
+  ): ViolationCode | null {
     const opcode = header & HeaderBit.OPCODE
     const isControl = opcode >= Opcode.CLOSE
     const rsv = header & HeaderBit.RSV
-    if (rsv !== 0 && (rsv & ~this.#allowedRsv(opcode)) !== 0) return 'reserved-bits'
-    if (isControl ? opcode > Opcode.PONG : opcode > Opcode.BINARY && !this.#hasOpcode(opcode))
+    if (rsv !== 0 && (rsv & ~this.allowedRsv(opcode)) !== 0) return 'reserved-bits'
+    if (isControl ? opcode > Opcode.PONG : opcode > Opcode.BINARY && !this.hasOpcode(opcode))
       return 'reserved-opcode'
     if (((header >>> 8) & HeaderBit.MASK) !== this.#terms.maskBit)
       return this.#terms.maskBit === 0 ? 'masked-frame' : 'unmasked-frame'
@@ -198,11 +185,11 @@ export class Receiver implements DecoderHandler {
     const length = lengthHigh * 0x1_0000_0000 + (lengthLow >>> 0)
     if (shortLength >= 126 && length < (shortLength === 126 ? 126 : 65536)) return 'length-not-minimal'
     const isWhole = (kind & RowFlag.LAST) !== 0 && (header & HeaderBit.FIN) !== 0
-    return this.#beginFrame(opcode, rsv, length, isWhole)
+    return this.beginFrame(opcode, rsv, length, isWhole)
   }
 
   /** Applies the rules of fragmentation and the limits to a data frame, and begins it. Source: RFC 6455 §5.4, §10.4. */
-  #beginFrame(opcode: number, rsv: number, length: number, isWhole: boolean): ViolationCode | null {
+  private beginFrame(opcode: number, rsv: number, length: number, isWhole: boolean): ViolationCode | null {
     const { limits, decodesFrames } = this.#terms
     const message = this.#message
     if (opcode === Opcode.CONTINUATION) {
@@ -218,7 +205,7 @@ export class Receiver implements DecoderHandler {
     return null
   }
 
-  #allowedRsv(opcode: number): number {
+  private allowedRsv(opcode: number): number {
     if (opcode >= Opcode.CLOSE) return 0
     let allowed = 0
     for (const extension of this.#terms.extensions) {
@@ -228,23 +215,29 @@ export class Receiver implements DecoderHandler {
     return allowed
   }
 
-  #hasOpcode(opcode: number): boolean {
+  private hasOpcode(opcode: number): boolean {
     return this.#terms.extensions.some((extension) => extension.opcodes.includes(opcode))
   }
 
-  #receivePiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
+  private receivePiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
     if ((first & HeaderBit.OPCODE) >= Opcode.CLOSE) {
-      this.#receiveControlPiece(first & HeaderBit.OPCODE, kind, chunk, start, end)
+      this.receiveControlPiece(first & HeaderBit.OPCODE, kind, chunk, start, end)
     } else if (!this.#terms.isPlain) {
-      this.#receiveEncodedPiece(first, kind, chunk, start, end)
+      this.receiveEncodedPiece(first, kind, chunk, start, end)
     } else if ((kind & WHOLE) === WHOLE && (first === FINAL_TEXT || first === FINAL_BINARY)) {
-      this.#receiveWholeMessage(first, kind, chunk, start, end)
+      this.receiveWholeMessage(first, kind, chunk, start, end)
     } else {
-      this.#receiveMessagePiece(first, kind, chunk, start, end)
+      this.receiveMessagePiece(first, kind, chunk, start, end)
     }
   }
 
-  #receiveControlPiece(opcode: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
+  private receiveControlPiece(
+    opcode: number,
+    kind: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number
+  ): void {
     if ((kind & WHOLE) === WHOLE) {
       this.#handler.receiveControl(opcode, chunk.slice(start, end))
       return
@@ -258,23 +251,35 @@ export class Receiver implements DecoderHandler {
   }
 
   /** The hot path: a message of one frame in one piece. */
-  #receiveWholeMessage(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
+  private receiveWholeMessage(
+    first: number,
+    kind: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number
+  ): void {
     const isAscii = (kind & RowFlag.ASCII) !== 0
     if (first === FINAL_BINARY) {
       this.#handler.receiveMessage(new BinaryMessage(keepBytes(chunk, start, end)))
     } else if (isAscii && end - start <= EAGER_TEXT_BYTES) {
       this.#handler.receiveMessage(new TextMessage(this.#terms.environment.decodeLatin1(chunk, start, end)))
-    } else if (isAscii || this.#isValidUtf8(chunk.subarray(start, end))) {
+    } else if (isAscii || this.isValidUtf8(chunk.subarray(start, end))) {
       this.#handler.receiveMessage(TextMessage.fromValidUtf8(keepBytes(chunk, start, end)))
     } else {
-      this.#fail('invalid-utf8')
+      this.fail('invalid-utf8')
     }
   }
 
-  #receiveMessagePiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
+  private receiveMessagePiece(
+    first: number,
+    kind: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number
+  ): void {
     const message = this.#message!
     const isLast = (kind & RowFlag.LAST) !== 0 && (first & HeaderBit.FIN) !== 0
-    if (message.opcode === Opcode.TEXT && !this.#validatePiece(message, kind, chunk, start, end, isLast))
+    if (message.opcode === Opcode.TEXT && !this.validatePiece(message, kind, chunk, start, end, isLast))
       return
     message.assembler ??= new Assembler(this.#terms.environment.allocate)
     message.assembler.add(chunk, start, end, message.announcedBytes)
@@ -287,7 +292,7 @@ export class Receiver implements DecoderHandler {
   }
 
   /** Validates the next piece of a text message; fails the connection at the first bad byte. Source: RFC 6455 §8.1. */
-  #validatePiece(
+  private validatePiece(
     message: Arriving,
     kind: number,
     chunk: Uint8Array,
@@ -301,33 +306,39 @@ export class Receiver implements DecoderHandler {
       message.utf8 = kernels.validateUtf8(message.utf8, chunk.subarray(start, end))
     }
     if (message.utf8 < 0 || (isLast && message.utf8 !== 0)) {
-      this.#fail('invalid-utf8')
+      this.fail('invalid-utf8')
       return false
     }
     return true
   }
 
-  #isValidUtf8(bytes: Uint8Array): boolean {
+  private isValidUtf8(bytes: Uint8Array): boolean {
     return this.#terms.environment.kernels.validateUtf8(0, bytes) === 0
   }
 
   /** With extensions: gathers a frame, decodes it, gathers the message, decodes it; then it is as any other. */
-  #receiveEncodedPiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
+  private receiveEncodedPiece(
+    first: number,
+    kind: number,
+    chunk: Uint8Array,
+    start: number,
+    end: number
+  ): void {
     const opcode = first & HeaderBit.OPCODE
     const rsv = first & HeaderBit.RSV
     const message = this.#message
     // The usual case, for which no object is made.
-    if (message === null) return this.#receiveEncodedMessage(opcode, rsv, chunk.subarray(start, end), true)
-    const payload = this.#gatherFrame(message, kind, chunk, start, end)
+    if (message === null) return this.receiveEncodedMessage(opcode, rsv, chunk.subarray(start, end), true)
+    const payload = this.gatherFrame(message, kind, chunk, start, end)
     if (payload === null) return
     const isFinal = (first & HeaderBit.FIN) !== 0
     const isShared = (kind & WHOLE) === WHOLE
     const maxBytes = this.#terms.limits.maxMessageBytes - message.byteLength
-    this.#decode('decodeFrame', { opcode, isFinal, rsv, payload, isShared }, maxBytes)
+    this.decode('decodeFrame', { opcode, isFinal, rsv, payload, isShared }, maxBytes)
   }
 
   /** Returns the payload of a data frame, a view if it came in one piece; null while it is not whole. */
-  #gatherFrame(
+  private gatherFrame(
     message: Arriving,
     kind: number,
     chunk: Uint8Array,
@@ -343,13 +354,13 @@ export class Receiver implements DecoderHandler {
     return payload
   }
 
-  #receiveEncodedMessage(opcode: number, rsv: number, payload: Uint8Array, isShared: boolean): void {
+  private receiveEncodedMessage(opcode: number, rsv: number, payload: Uint8Array, isShared: boolean): void {
     this.#message = null
     const encoded = { opcode, isFinal: true, rsv, payload, isShared }
-    this.#decode('decodeMessage', encoded, this.#terms.limits.maxMessageBytes)
+    this.decode('decodeMessage', encoded, this.#terms.limits.maxMessageBytes)
   }
 
-  #decode(hook: DecodingHook, data: ExtensionData, maxBytes: number): void {
+  private decode(hook: DecodingHook, data: ExtensionData, maxBytes: number): void {
     this.#decoder ??= new Decoder(this, this.#terms)
     this.#decoder.decode(hook, data, maxBytes)
   }
@@ -361,7 +372,7 @@ export class Receiver implements DecoderHandler {
     message.assembler ??= new Assembler(this.#terms.environment.allocate)
     // Long pieces may be kept as views.
     message.assembler.add(isShared === true ? payload.slice() : payload, 0, payload.length)
-    if (isFinal) this.#receiveEncodedMessage(message.opcode, message.rsv, message.assembler.take(), false)
+    if (isFinal) this.receiveEncodedMessage(message.opcode, message.rsv, message.assembler.take(), false)
   }
 
   /** @internal */
@@ -372,7 +383,7 @@ export class Receiver implements DecoderHandler {
 
   /** @internal */
   failDecoding(error: WebSocketError): void {
-    this.#failWith(error)
+    this.failWith(error)
   }
 
   /** @internal */
@@ -381,11 +392,11 @@ export class Receiver implements DecoderHandler {
     if ((this.#flow & Flow.PROCEEDING) === 0) this.#handler.receiveWork()
   }
 
-  #fail(code: ErrorCode, detail?: string): void {
-    this.#failWith(new WebSocketError(code, detail === undefined ? {} : { detail }))
+  private fail(code: ErrorCode, detail?: string): void {
+    this.failWith(new WebSocketError(code, detail === undefined ? {} : { detail }))
   }
 
-  #failWith(error: WebSocketError): void {
+  private failWith(error: WebSocketError): void {
     this.isDone = true
     this.#flow &= ~Flow.WORKING
     this.#message = this.#control = null

@@ -64,15 +64,15 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   get remoteAddress(): string | null {
-    return this.#peer[0]
+    return this.peer[0]
   }
 
   get remotePort(): number | null {
-    return this.#peer[1] || null
+    return this.peer[1] || null
   }
 
   /** Asked for when somebody wants it: most never do, and it would take memory of every connection. */
-  get #peer(): readonly [string | null, number] {
+  private get peer(): readonly [string | null, number] {
     const { binding } = this.#loop
     return (
       this.#rare?.closedPeer ?? [
@@ -83,11 +83,11 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   get pendingBytes(): number {
-    return this.#turnBytes + this.#waitingBytes
+    return this.#turnBytes + this.waitingBytes
   }
 
   get sentBytes(): number {
-    return this.#flushedBytes - this.#waitingBytes
+    return this.#flushedBytes - this.waitingBytes
   }
 
   get messageCount(): number {
@@ -96,7 +96,7 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   get isWriting(): boolean {
-    return this.#waitingBytes > 0
+    return this.waitingBytes > 0
   }
 
   /** Memory that all transports of the loop share: what was reserved is used before anything else is. */
@@ -177,7 +177,7 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   destroy(): void {
-    this.#close(null)
+    this.close(null)
   }
 
   /** Lends the engine memory for the rest of the frame that is arriving, if the connection has some. */
@@ -185,19 +185,19 @@ export class EngineTransport implements Transport, SendQueue {
     const isOpen = this.target === null && (this.#flags & Flag.CLOSED) === 0
     const room = isOpen ? this.handler.room : null
     if (room !== null && this.#loop.binding.engineReceiveInto(this.#slot, this.generation, room))
-      this.#openRare().target = room
+      this.openRare().target = room
   }
 
   /** Tells that the engine has let go of that memory. */
   dropTarget(): void {
     if (this.#rare === null) return
     this.#rare.target = null
-    this.#tidy()
+    this.tidy()
   }
 
   /** Takes what the engine says after a flush: so many bytes wait. */
   setWaiting(byteLength: number): void {
-    const rare = this.#openRare()
+    const rare = this.openRare()
     rare.waitingBytes = byteLength
     rare.flushedBatch = this.#loop.batchCount
   }
@@ -224,71 +224,71 @@ export class EngineTransport implements Transport, SendQueue {
     this.#turnMessages = 0
     this.#settledBytes = this.#flushedBytes
     if (this.pendingBytes > 0 && messageCount > 0) {
-      this.#openRare().flights.push({ end: this.#flushedBytes + this.#turnBytes, messageCount })
+      this.openRare().flights.push({ end: this.#flushedBytes + this.#turnBytes, messageCount })
     }
-    this.#dropFlights()
-    if (flushedBytes > this.#waitingBytes) this.handler.handleProgress()
-    if (this.#waitingBytes > 0) this.handler.handleWaiting()
+    this.dropFlights()
+    if (flushedBytes > this.waitingBytes) this.handler.handleProgress()
+    if (this.waitingBytes > 0) this.handler.handleWaiting()
     if ((this.#flags & (Flag.LOCAL | Flag.SHUT | Flag.CLOSED)) === Flag.LOCAL && this.#turnBytes === 0) {
       this.#flags |= Flag.SHUT
       this.#loop.binding.engineEnd(this.#slot, this.generation)
     }
-    this.#tidy()
-    this.#closeIfOver()
+    this.tidy()
+    this.closeIfOver()
   }
 
   /** Takes a row that is no segment. */
   handleEvent(kind: number, value: number): void {
-    if (kind === RowKind.SENT) this.#progress(value)
-    else if (kind === RowKind.END) this.#receiveEnd()
-    else this.#close(new WebSocketError('transport-error', { detail: errnoName(value) }))
+    if (kind === RowKind.SENT) this.progress(value)
+    else if (kind === RowKind.END) this.receiveEnd()
+    else this.close(new WebSocketError('transport-error', { detail: errnoName(value) }))
   }
 
-  #progress(waitingBytes: number): void {
-    const rare = this.#openRare()
+  private progress(waitingBytes: number): void {
+    const rare = this.openRare()
     // If a handler of this batch has caused a flush, that one's result is newer than the row.
     if (rare.flushedBatch !== this.#loop.batchCount) rare.waitingBytes = waitingBytes
-    this.#dropFlights()
+    this.dropFlights()
     this.handler.handleProgress()
-    this.#tidy()
-    this.#closeIfOver()
+    this.tidy()
+    this.closeIfOver()
   }
 
-  #dropFlights(): void {
+  private dropFlights(): void {
     const flights = this.#rare?.flights ?? NO_FLIGHTS
     while (flights.length > 0 && flights[0]!.end <= this.sentBytes) flights.shift()
   }
 
-  get #waitingBytes(): number {
+  private get waitingBytes(): number {
     return this.#rare === null ? 0 : this.#rare.waitingBytes
   }
 
-  #openRare(): Rare {
+  private openRare(): Rare {
     this.#rare ??= { waitingBytes: 0, flushedBatch: -1, flights: [], target: null, closedPeer: null }
     return this.#rare
   }
 
   /** A row that is older than a flush and says otherwise cannot follow: the engine would still hold bytes. */
-  #tidy(): void {
+  private tidy(): void {
     const rare = this.#rare
     if (rare === null || rare.waitingBytes > 0 || rare.flights.length > 0) return
     if (rare.target === null && rare.closedPeer === null) this.#rare = null
   }
 
-  #receiveEnd(): void {
+  private receiveEnd(): void {
     this.#flags |= Flag.REMOTE
     this.handler.handleEnd()
-    this.#closeIfOver()
+    this.closeIfOver()
   }
 
-  #closeIfOver(): void {
+  private closeIfOver(): void {
     const isOver = (this.#flags & (Flag.SHUT | Flag.REMOTE)) === (Flag.SHUT | Flag.REMOTE)
-    if (isOver && this.pendingBytes === 0) this.#close(null)
+    if (isOver && this.pendingBytes === 0) this.close(null)
   }
 
-  #close(cause: WebSocketError | null): void {
+  private close(cause: WebSocketError | null): void {
     if ((this.#flags & Flag.CLOSED) !== 0) return
-    this.#openRare().closedPeer = this.#peer
+    this.openRare().closedPeer = this.peer
     this.#flags |= Flag.CLOSED
     this.#loop.binding.engineClose(this.#slot, this.generation)
     this.#loop.forget(this.#slot)
