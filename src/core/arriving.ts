@@ -1,5 +1,7 @@
 // Owns what is known of a message as long as it is not whole. Must not know rows or rules.
-import type { Assembler } from './assembler.js'
+import { Assembler } from './assembler.js'
+import type { Environment } from './environment.js'
+import type { Kernels } from './kernels.js'
 
 /** A message that is not whole. */
 export class Arriving {
@@ -9,11 +11,11 @@ export class Arriving {
   announcedBytes: number
   fragmentCount = 1
   /** Validator's state within text; 0 at the end of all that is valid. */
-  utf8 = 0
+  private utf8 = 0
   /** What came so far; null before the first piece. */
   assembler: Assembler | null = null
   /** Payload of the frame at hand, while extensions want it whole. */
-  frame: Assembler | null = null
+  private frame: Assembler | null = null
 
   constructor(opcode: number, rsv: number, announcedBytes: number) {
     this.opcode = opcode
@@ -23,5 +25,33 @@ export class Arriving {
 
   get byteLength(): number {
     return this.assembler === null ? 0 : this.assembler.byteLength
+  }
+  /** Validates the next piece of text. Returns false at the first bad byte. Source: RFC 6455 §8.1. */
+  validate(
+    kernels: Kernels,
+    isAscii: boolean,
+    chunk: Uint8Array,
+    start: number,
+    end: number,
+    isLast: boolean
+  ): boolean {
+    if (this.utf8 !== 0 || !isAscii) this.utf8 = kernels.validateUtf8(this.utf8, chunk.subarray(start, end))
+    return this.utf8 >= 0 && (!isLast || this.utf8 === 0)
+  }
+
+  /** Takes the next piece of a frame; returns its payload with the last one, else null. */
+  gatherFrame(
+    allocate: Environment['allocate'],
+    isLast: boolean,
+    chunk: Uint8Array,
+    start: number,
+    end: number
+  ): Uint8Array | null {
+    this.frame ??= new Assembler(allocate)
+    this.frame.add(chunk, start, end)
+    if (!isLast) return null
+    const payload = this.frame.take()
+    this.frame = null
+    return payload
   }
 }

@@ -279,9 +279,11 @@ export class Receiver implements DecoderHandler {
   ): void {
     const message = this.#message!
     const isLast = (kind & RowFlag.LAST) !== 0 && (first & HeaderBit.FIN) !== 0
-    if (message.opcode === Opcode.TEXT && !this.validatePiece(message, kind, chunk, start, end, isLast))
-      return
-    message.assembler ??= new Assembler(this.#terms.environment.allocate)
+    const { kernels, allocate } = this.#terms.environment
+    const isAscii = (kind & RowFlag.ASCII) !== 0
+    if (message.opcode === Opcode.TEXT && !message.validate(kernels, isAscii, chunk, start, end, isLast))
+      return this.fail('invalid-utf8')
+    message.assembler ??= new Assembler(allocate)
     message.assembler.add(chunk, start, end, message.announcedBytes)
     if (!isLast) return
     this.#message = null
@@ -289,27 +291,6 @@ export class Receiver implements DecoderHandler {
     this.#handler.receiveMessage(
       message.opcode === Opcode.TEXT ? TextMessage.fromValidUtf8(bytes) : new BinaryMessage(bytes)
     )
-  }
-
-  /** Validates the next piece of a text message; fails the connection at the first bad byte. Source: RFC 6455 §8.1. */
-  private validatePiece(
-    message: Arriving,
-    kind: number,
-    chunk: Uint8Array,
-    start: number,
-    end: number,
-    isLast: boolean
-  ): boolean {
-    const isSkippable = message.utf8 === 0 && (kind & RowFlag.ASCII) !== 0
-    if (!isSkippable) {
-      const { kernels } = this.#terms.environment
-      message.utf8 = kernels.validateUtf8(message.utf8, chunk.subarray(start, end))
-    }
-    if (message.utf8 < 0 || (isLast && message.utf8 !== 0)) {
-      this.fail('invalid-utf8')
-      return false
-    }
-    return true
   }
 
   private isValidUtf8(bytes: Uint8Array): boolean {
@@ -329,29 +310,16 @@ export class Receiver implements DecoderHandler {
     const message = this.#message
     // The usual case, for which no object is made.
     if (message === null) return this.receiveEncodedMessage(opcode, rsv, chunk.subarray(start, end), true)
-    const payload = this.gatherFrame(message, kind, chunk, start, end)
-    if (payload === null) return
     const isFinal = (first & HeaderBit.FIN) !== 0
     const isShared = (kind & WHOLE) === WHOLE
+    const isLast = (kind & RowFlag.LAST) !== 0
+    const { allocate } = this.#terms.environment
+    const payload = isShared
+      ? chunk.subarray(start, end)
+      : message.gatherFrame(allocate, isLast, chunk, start, end)
+    if (payload === null) return
     const maxBytes = this.#terms.limits.maxMessageBytes - message.byteLength
     this.decode('decodeFrame', { opcode, isFinal, rsv, payload, isShared }, maxBytes)
-  }
-
-  /** Returns the payload of a data frame, a view if it came in one piece; null while it is not whole. */
-  private gatherFrame(
-    message: Arriving,
-    kind: number,
-    chunk: Uint8Array,
-    start: number,
-    end: number
-  ): Uint8Array | null {
-    if ((kind & WHOLE) === WHOLE) return chunk.subarray(start, end)
-    message.frame ??= new Assembler(this.#terms.environment.allocate)
-    message.frame.add(chunk, start, end)
-    if ((kind & RowFlag.LAST) === 0) return null
-    const payload = message.frame.take()
-    message.frame = null
-    return payload
   }
 
   private receiveEncodedMessage(opcode: number, rsv: number, payload: Uint8Array, isShared: boolean): void {
