@@ -73,7 +73,10 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     return this.#protocol.state === 'open' ? ReadyState.OPEN : ReadyState.CLOSING
   }
 
-  /** Bytes accepted for sending (frame headers included) that the kernel has not taken. */
+  /**
+   * Bytes accepted for sending (frame headers included) that the kernel has not taken. Short text that was sent in this turn of
+   * the event loop may count as if it were ASCII, until it is encoded at the turn's end.
+   */
   get bufferedAmount(): number {
     return this.#transport.queue.pendingBytes
   }

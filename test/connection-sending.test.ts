@@ -11,9 +11,9 @@ vi.mock('../src/kernels/index.js', async (importOriginal) => {
   const original = await importOriginal<typeof import('../src/kernels/index.js')>()
   if (original.engineBinding === null) return original
   const { engineSend } = original.engineBinding
-  const counting: typeof engineSend = (recordCount, pieces) => {
+  const counting: typeof engineSend = (...args) => {
     calls.count++
-    return engineSend(recordCount, pieces)
+    return engineSend(...args)
   }
   return { ...original, engineBinding: { ...original.engineBinding, engineSend: counting } }
 })

@@ -54,10 +54,10 @@ bool read_target(napi_env env, const napi_value* arguments, Target& target) {
   return false;
 }
 
-// engineOpen(onbatch, table, arena, sendArena, records, stuck, hasLibuv): begins. `hasLibuv`: the event loop is libuv's; trying
+// engineOpen(onbatch, table, arena, sendArena, records, stuck, textLengths, hasLibuv): begins. `hasLibuv`: the event loop is libuv's; trying
 // is no way to find out, since on Bun that ends the process. Returns whether the runtime has what it needs.
 napi_value open(napi_env env, napi_callback_info info) {
-  napi_value arguments[7];
+  napi_value arguments[8];
   napi_valuetype type = napi_undefined;
   HostMemory memory;
   bool has_libuv = false;
@@ -68,10 +68,11 @@ napi_value open(napi_env env, napi_callback_info info) {
   }
   if (!read_words(env, arguments[1], memory.table) || !read_bytes(env, arguments[2], memory.arena) ||
       !read_bytes(env, arguments[3], memory.send_arena) || !read_words(env, arguments[4], memory.records) ||
-      !read_words(env, arguments[5], memory.stuck)) {
-    return throw_type_error(env, "table, records and stuck must be Int32Arrays, arena and sendArena Uint8Arrays");
+      !read_words(env, arguments[5], memory.stuck) || !read_words(env, arguments[6], memory.text_lengths)) {
+    return throw_type_error(
+        env, "table, records, stuck and textLengths must be Int32Arrays, arena and sendArena Uint8Arrays");
   }
-  if (napi_get_value_bool(env, arguments[6], &has_libuv) != napi_ok) {
+  if (napi_get_value_bool(env, arguments[7], &has_libuv) != napi_ok) {
     return throw_type_error(env, "hasLibuv must be a boolean");
   }
   const std::size_t record_count = memory.records.size() / Engine::RECORD_WORDS;
@@ -82,7 +83,7 @@ napi_value open(napi_env env, napi_callback_info info) {
   // The arrays whose memory is used directly are held together by one object.
   napi_value kept = nullptr;
   if (napi_create_array(env, &kept) != napi_ok) return nullptr;
-  for (const int index : {1, 2, 3, 4, 5}) napi_set_element(env, kept, static_cast<std::uint32_t>(index), arguments[index]);
+  for (const int index : {1, 2, 3, 4, 5, 6}) napi_set_element(env, kept, static_cast<std::uint32_t>(index), arguments[index]);
   auto host = std::make_unique<EngineHost>(env, make_watch(has_libuv), memory);
   const bool is_open = host != nullptr && host->open(arguments[0], kept);
   if (is_open) instance_of(env).engine = host.release();
@@ -266,9 +267,18 @@ class PieceArrays : public Pieces {
   std::vector<napi_value> arrays_;
 };
 
-// engineSend(recordCount, pieces): sends records. Returns how many slots are listed in `stuck`.
+// engineEncode(texts): encodes a part of the texts that the next `engineSend` is about, behind those before it.
+napi_value encode(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  EngineHost* host = host_of(env);
+  if (host == nullptr || !read_arguments(env, info, arguments)) return nullptr;
+  if (!host->texts().add(env, arguments[0])) return throw_type_error(env, "texts must be a string");
+  return nullptr;
+}
+
+// engineSend(recordCount, pieces, texts): sends records. Returns how many slots are listed in `stuck`.
 napi_value send(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
+  napi_value arguments[3];
   std::uint32_t count = 0;
   if (!read_arguments(env, info, arguments)) return nullptr;
   PieceArrays pieces(env);
@@ -283,7 +293,11 @@ napi_value send(napi_env env, napi_callback_info info) {
     return throw_type_error(env, "recordCount must be a number within the records");
   }
   const auto records = memory.records.first(count * Engine::RECORD_WORDS);
-  return number(env, static_cast<double>(host->engine().send({records, memory.send_arena, pieces}, memory.stuck)));
+  if (!host->texts().add(env, arguments[2]) || !host->texts().frame(records, memory.text_lengths)) {
+    return throw_type_error(env, "texts must be a string of the texts that the records and textLengths tell of");
+  }
+  const SendMemory sent{records, memory.send_arena, host->texts().bytes(), pieces};
+  return number(env, static_cast<double>(host->engine().send(sent, memory.stuck)));
 }
 
 // engineReceiveInto(slot, generation, bytes): lends memory for the rest of the frame at hand. Returns whether it is taken.
@@ -330,6 +344,7 @@ void define_engine(napi_env env, napi_value exports) {
       function("engineRemoteAddress", remote_address),
       function("engineRemotePort", remote_port),
       function("engineGeneration", generation),
+      function("engineEncode", encode),
       function("engineSend", send),
       function("engineReceiveInto", receive_into),
       function("enginePause", call_engine<&Engine::pause>),

@@ -13,6 +13,7 @@
 #include "../kernels/malloc-allocated.h"
 #include "loop-watch.h"
 #include "row-texts.h"
+#include "text-stage.h"
 
 namespace hotsocket {
 
@@ -23,6 +24,7 @@ struct HostMemory {
   std::span<std::uint8_t> send_arena;
   std::span<std::int32_t> records;
   std::span<std::int32_t> stuck;
+  std::span<std::int32_t> text_lengths;
 };
 
 class EngineHost : public BatchHandler, public Watched, public MallocAllocated {
@@ -40,6 +42,7 @@ class EngineHost : public BatchHandler, public Watched, public MallocAllocated {
 
   Engine& engine() { return engine_; }
   const HostMemory& memory() const { return memory_; }
+  TextStage& texts() { return text_stage_; }
 
   // Whether open sockets keep the process alive is a matter of their number: to be called when that changes.
   void update_ref();
@@ -59,6 +62,7 @@ class EngineHost : public BatchHandler, public Watched, public MallocAllocated {
   HostMemory memory_;
   Engine engine_;
   RowTexts texts_;
+  TextStage text_stage_;
   napi_ref onbatch_ = nullptr;
   napi_ref kept_ = nullptr;
   napi_async_context context_ = nullptr;

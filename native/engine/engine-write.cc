@@ -104,12 +104,13 @@ void Engine::gather_parts(std::int32_t first, const SendMemory& memory) {
     const std::int32_t* record = &memory.records[static_cast<std::size_t>(i) * RECORD_WORDS];
     const std::int32_t piece = record[2] < 0 ? ~record[2] : -1;
     const auto length = static_cast<std::uint32_t>(record[3]);
-    std::span<const std::uint8_t> bytes = memory.arena;
+    const bool is_staged = record[2] >= STAGED;
+    std::span<const std::uint8_t> bytes = is_staged ? memory.staged : memory.arena;
     if (piece >= 0) {
       bytes = memory.pieces.bytes(static_cast<std::size_t>(piece));
       if (bytes.size() < length) bytes = {};
     } else {
-      const auto offset = static_cast<std::uint32_t>(record[2]);
+      const auto offset = static_cast<std::uint32_t>(is_staged ? record[2] - STAGED : record[2]);
       if (offset > bytes.size() || length > bytes.size() - offset) continue;
       bytes = bytes.subspan(offset);
     }

@@ -28,6 +28,8 @@ struct EngineMemory {
 struct SendMemory {
   std::span<const std::int32_t> records;
   std::span<const std::uint8_t> arena;
+  // A second arena; records say STAGED and an offset in it.
+  std::span<const std::uint8_t> staged;
   const Pieces& pieces;
 };
 
@@ -42,9 +44,10 @@ class BatchHandler {
 
 class Engine {
  public:
-  // Words of one record given to `send`: slot, generation, where and how many the bytes are. Where: an offset in the arena, or
-  // ~index of a piece, whose first bytes they are.
+  // Words of one record given to `send`: slot, generation, where and how many the bytes are. Where: an offset in the arena,
+  // STAGED and more for the second one, or ~index of a piece, whose first bytes they are.
   static constexpr std::size_t RECORD_WORDS = 4;
+  static constexpr std::int32_t STAGED = 0x40000000;
   // Words of one entry that `send` makes: slot, low and high word of the bytes that wait.
   static constexpr std::size_t STUCK_WORDS = 3;
   // An arena is at least as long.

@@ -175,9 +175,9 @@ class EngineSubject : public BatchHandler {
   }
 
   Stuck send_records(const std::vector<std::int32_t>& records, const Bytes& arena,
-                     std::vector<std::shared_ptr<Bytes>> pieces = {}) {
+                     std::vector<std::shared_ptr<Bytes>> pieces = {}, const Bytes& staged = {}) {
     std::vector<std::int32_t> stuck(records.size() / Engine::RECORD_WORDS * Engine::STUCK_WORDS);
-    const std::size_t stuck_count = engine.send({records, arena, LentPieces(std::move(pieces))}, stuck);
+    const std::size_t stuck_count = engine.send({records, arena, staged, LentPieces(std::move(pieces))}, stuck);
     check(stuck_count * Engine::STUCK_WORDS <= stuck.size(), "entries are within stuck");
     Stuck result;
     for (std::size_t i = 0; i < stuck_count * Engine::STUCK_WORDS; i += Engine::STUCK_WORDS) {

@@ -129,6 +129,21 @@ void writes_a_byte_at_a_time() {
   check(subject.events.front().kind == row_kind::SENT && subject.events.front().value == 0, "and tells");
 }
 
+void sends_what_is_staged() {
+  EngineSubject subject;
+  const auto [slot, peer] = adopt(subject, unix_pair());
+  const std::int32_t generation = subject.engine.generation(slot);
+  const auto record = [&](std::int32_t where, std::int32_t length) { return std::vector{slot, generation, where, length}; };
+  std::vector<std::int32_t> records;
+  for (const auto& words : {record(0, 2), record(Engine::STAGED + 1, 3), record(2, 1), record(Engine::STAGED, 1),
+                            record(Engine::STAGED + 4, 1), record(Engine::STAGED, 5), record(INT32_MAX, 1),
+                            record(Engine::STAGED + 1, -1)}) {
+    records.insert(records.end(), words.begin(), words.end());
+  }
+  check(subject.send_records(records, text("abc"), {}, text("1234")).empty(), "all is taken");
+  check(peer.read() == text("ab234c1"), "in order, and nothing beyond it");
+}
+
 void ends_when_nothing_waits() {
   EngineSubject subject;
   const auto [slot, peer] = adopt(subject, unix_pair());
@@ -334,6 +349,7 @@ int main() {
   sends_more_pieces_than_one_call_takes();
   keeps_what_the_socket_does_not_take();
   writes_a_byte_at_a_time();
+  sends_what_is_staged();
   ends_when_nothing_waits();
   ends_behind_what_is_sent_next();
   reports_a_failed_write_once();

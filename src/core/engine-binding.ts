@@ -3,9 +3,11 @@
 
 /**
  * Words of one record of `engineSend`: slot, generation, where the bytes are, how many. Where: an offset in the send arena, or
- * ~index of a piece, whose first bytes they are.
+ * ~index of a piece, whose first bytes they are; or `TEXTS`: so many texts, which are encoded and framed then.
  */
 export const RECORD_WORDS = 4
+/** In a record: see `RECORD_WORDS`. */
+export const TEXTS = 0x4000_0000
 /** Words of one entry that `engineSend` leaves in `stuck`: slot, low and high word of the bytes that wait. */
 export const STUCK_WORDS = 3
 
@@ -24,6 +26,7 @@ export interface EngineBinding {
     sendArena: Uint8Array,
     records: Int32Array,
     stuck: Int32Array,
+    textLengths: Int32Array,
     hasLibuv: boolean
   ): boolean
   /**
@@ -51,11 +54,13 @@ export interface EngineBinding {
   engineRemotePort(slot: number, generation: number): number
   /** What tells a slot's connection from earlier ones. */
   engineGeneration(slot: number): number
+  /** Encodes a part of the texts that the next `engineSend` is about, behind those before it. */
+  engineEncode(texts: string): void
   /**
-   * Sends the first `recordCount` records; those that are no offsets name elements of `pieces`. Returns how many entries
-   * `stuck` has. Pieces of which much waits are kept until they are sent; a slot whose piece is gone by then fails.
+   * Sends the first `recordCount` records; those that are no offsets name elements of `pieces`, or texts: `texts` has the rest of them, one behind the
+   * other, `textLengths` (of `engineOpen`) the UTF-16 length of each. Returns how many entries `stuck` has. Pieces of which much waits are kept until they are sent; a slot whose piece is gone by then fails.
    */
-  engineSend(recordCount: number, pieces: readonly Uint8Array[]): number
+  engineSend(recordCount: number, pieces: readonly Uint8Array[], texts: string): number
   /**
    * Lends memory for the rest of the frame that is arriving: it is received into `bytes`, until these are full or the
    * frame ends; the rows of it have `RowFlag.DIRECT`, and offsets in `bytes`. To be called at the end of a batch. Returns

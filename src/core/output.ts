@@ -12,6 +12,11 @@ export interface Output {
   advance(byteLength: number): void
   /** Accepts bytes by reference; neither change nor transfer them until they are carried away. */
   append(bytes: Uint8Array): void
+  /**
+   * Where there is this method: accepts a short text as a message in one frame that is not masked, to be encoded and framed later,
+   * together with others. Until then it counts as ASCII in `pendingBytes`.
+   */
+  appendText?(text: string): void
 }
 
 /** Buffers double from the first to the second: a quiet connection holds little, a busy one seldom allocates. */

@@ -26,6 +26,9 @@ const COPY_BYTES = 8 * 1024
  */
 const DIRECT_TEXT_LENGTH = 4 * 1024
 
+/** Strings up to this many UTF-16 units are collected by outputs that can do that, and encoded all at once. */
+const COLLECTED_TEXT_LENGTH = 512
+
 /** Short text is encoded here for hooks, which do not keep it. */
 let sharedText: Uint8Array | null = null
 
@@ -163,6 +166,10 @@ export class Sender {
 
   #sendText(output: Output, text: string): void {
     const { environment, role } = this.#settings
+    if (text.length <= COLLECTED_TEXT_LENGTH && role === 'server' && output.appendText !== undefined) {
+      output.appendText(text)
+      return
+    }
     if (role === 'client' || text.length > DIRECT_TEXT_LENGTH) {
       this.#writeFrame(output, HeaderBit.FIN | Opcode.TEXT, environment.encodeUtf8(text))
       return

@@ -1,6 +1,7 @@
 // Owns one socket of the engine: its send queue's accounts, its end. Must not know the protocol, nor other sockets.
 import { getSystemErrorName } from 'node:util'
 import { WebSocketError } from '../core/errors.js'
+import { headerLength } from '../core/header.js'
 import { RowKind } from '../core/layout.js'
 import type { EngineLoop } from './engine.js'
 import type { RowHandler, SendQueue, Transport } from './transport.js'
@@ -139,6 +140,15 @@ export class EngineTransport implements Transport, SendQueue {
     // Before they are recorded, which may flush them.
     this.#turnBytes += bytes.length
     this.#loop.append(this.#slot, this.generation, bytes)
+  }
+
+  appendText(text: string): void {
+    const { length } = text
+    this.schedule()
+    this.#loop.reserveText()
+    // Of other characters than ASCII it is more: then what was sent is told a little late, never early.
+    this.#turnBytes += headerLength(length, false) + length
+    this.#loop.appendText(this.#slot, this.generation, text)
   }
 
   endMessage(): void {

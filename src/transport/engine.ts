@@ -1,6 +1,6 @@
 // Owns one thread's side of the addon's epoll engine: one call from C++ delivers what all ready sockets had to say, one
 // call back sends what all connections answered. Must not know the protocol. The other half is native/engine.
-import { type EngineBinding, RECORD_WORDS, STUCK_WORDS } from '../core/engine-binding.js'
+import { type EngineBinding, RECORD_WORDS, STUCK_WORDS, TEXTS } from '../core/engine-binding.js'
 import { ROW_WORDS, Row, RowFlag, RowKind } from '../core/layout.js'
 import { EngineArrival } from './engine-arrival.js'
 import { EngineListener, type ListenerHandler } from './engine-listener.js'
@@ -21,6 +21,10 @@ const ARENA_BYTES = 5 * MAX_PIECE_BYTES
 /** Bytes collected for sending, in the arena or by reference, before they are flushed in the middle of a turn. */
 const SEND_ARENA_BYTES = 1024 * 1024
 const MAX_RECORDS = 16 * 1024
+/** Texts collected before they are flushed. */
+const MAX_TEXTS = 8 * 1024
+/** UTF-16 units collected before they are encoded: longer strings cost more, since they are no young objects. */
+const PART_UNITS = 16 * 1024
 const NO_PIECES: readonly Uint8Array[] = []
 
 /** Bun has libuv's names, and ends the process when one is called; on Deno its polls never fire. */
@@ -38,6 +42,10 @@ export class EngineLoop {
   readonly #listeners = new Map<number, EngineListener>()
   /** Its own buffer, not Node.js' pool. */
   readonly #arena = new Uint8Array(Buffer.allocUnsafeSlow(ARENA_BYTES).buffer)
+  /** Texts that are recorded, one behind the other, and the UTF-16 length of each. */
+  #texts = ''
+  readonly #textLengths = new Int32Array(MAX_TEXTS)
+  #textCount = 0
   #recordCount = 0
   /** Bytes in the send arena. */
   #used = 0
@@ -71,6 +79,7 @@ export class EngineLoop {
       sendArena,
       loop.#records,
       loop.#stuck,
+      loop.#textLengths,
       HAS_LIBUV
     )
     return isOpen ? loop : null
@@ -136,6 +145,25 @@ export class EngineLoop {
     if (this.#pieceBytes >= SEND_ARENA_BYTES) this.flush()
   }
 
+  /** Makes room for one more text, flushing what is recorded if need be. */
+  reserveText(): void {
+    if (this.#textCount === MAX_TEXTS || this.#recordCount === MAX_RECORDS) return this.flush()
+    if (this.#texts.length < PART_UNITS) return
+    this.binding.engineEncode(this.#texts)
+    this.#texts = ''
+  }
+
+  /** Records a text for a slot, for which there is room. */
+  appendText(slot: number, generation: number, text: string): void {
+    const records = this.#records
+    const last = (this.#recordCount - 1) * RECORD_WORDS
+    const isOwn = last >= 0 && records[last] === slot && records[last + 1] === generation
+    if (isOwn && records[last + 2] === TEXTS) records[last + 3]!++
+    else this.#record(slot, generation, TEXTS, 1)
+    this.#textLengths[this.#textCount++] = text.length
+    this.#texts += text
+  }
+
   /** Has a transport visited after the next flush, which comes at the end of this turn. */
   schedule(transport: EngineTransport): void {
     this.#dirty.push(transport)
@@ -151,8 +179,11 @@ export class EngineLoop {
     const pieces = this.#pieces ?? NO_PIECES
     this.#recordCount = this.#used = this.#pieceBytes = 0
     this.#pieces = null
+    const texts = this.#texts
+    this.#texts = ''
+    this.#textCount = 0
     for (const transport of this.#dirty) transport.passOn()
-    const stuckCount = this.binding.engineSend(count, pieces)
+    const stuckCount = this.binding.engineSend(count, pieces, texts)
     for (let at = 0; at < stuckCount * STUCK_WORDS; at += STUCK_WORDS) {
       const waiting = join(this.#stuck[at + 1]!, this.#stuck[at + 2]!)
       this.#transports[this.#stuck[at]!]?.setWaiting(waiting)
