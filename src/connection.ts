@@ -5,17 +5,15 @@ import type { ConnectionSettings } from './connection-settings.js'
 import { Extras, Flag, PAUSED, WAITS_FOR_LIFE } from './connection-state.js'
 import { ReadyState, type SendOptions, type SendStatus } from './connection-status.js'
 import { CloseCode, type CloseDetails } from './core/closing.js'
-import { WebSocketError } from './core/errors.js'
+import { toHandlerError, WebSocketError } from './core/errors.js'
 import type { NegotiatedExtension } from './core/extension.js'
-import { checkFragmentSize } from './core/frame.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import type { Message, Sendable } from './core/message.js'
-import { Protocol, type ProtocolHandler } from './core/protocol.js'
+import { Protocol } from './core/protocol.js'
+import type { ProtocolHandler } from './core/protocol-handler.js'
 import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
 import { checkCallback, Receipts, refuseCallback } from './receipts.js'
 import type { RowHandler, Transport } from './transport/transport.js'
-
-const NO_BYTES = new Uint8Array(0)
 
 /** One open connection: what handlers get as `client`. `T` is the type of `data`. */
 export class Connection<T = undefined> implements ProtocolHandler, RowHandler, HandlerCaller {
@@ -69,7 +67,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** Whether messages can be sent: one of `ReadyState`. */
   get readyState(): 1 | 2 | 3 {
-    if (this.#details !== null) return ReadyState.CLOSED
+    if (this.#extras?.details != null) return ReadyState.CLOSED
     return this.#protocol.state === 'open' ? ReadyState.OPEN : ReadyState.CLOSING
   }
 
@@ -78,7 +76,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
    * the event loop may count as if it were ASCII, until it is encoded at the turn's end.
    */
   get bufferedAmount(): number {
-    return this.#transport.queue.pendingBytes
+    return this.#transport.queue.pendingBytes + this.#protocol.deferredMessages.byteLength
   }
 
   /**
@@ -87,7 +85,8 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
    */
   get queuedMessages(): number {
     const receipts = this.#receipts
-    return receipts?.isComplete ? receipts.count : this.#transport.queue.messageCount
+    if (receipts?.isComplete) return receipts.count
+    return this.#transport.queue.messageCount + this.#protocol.deferredMessages.messageCount
   }
 
   /**
@@ -96,25 +95,25 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
    * state: see `SendStatus`. Throws WebSocketError 'invalid-argument' for what is no message, or a wrong option.
    */
   send(message: Sendable, options?: SendOptions): SendStatus {
-    const fragmentSize = options?.fragmentSize ?? null
-    if (fragmentSize !== null) checkFragmentSize(fragmentSize)
     const callback = options?.sent ?? null
     if (callback !== null) checkCallback(callback)
     const { queue } = this.#transport
-    const isTracked = callback !== null || this.#receipts?.isComplete === true
-    if (!this.#protocol.send(message, fragmentSize, options?.compress)) {
+    if (!this.#protocol.send(message, options?.fragmentSize ?? null, options?.compress)) {
       if (callback !== null) refuseCallback(this, callback)
       return 'dropped'
     }
-    if (isTracked) {
+    const isDeferred = this.#protocol.deferredMessages.messageCount > 0
+    if (callback !== null || isDeferred || this.#receipts?.isComplete === true) {
       this.#receipts ??= new Receipts(this, this.#settings.owner, false)
-      this.#receipts.add(message, queue.sentBytes + queue.pendingBytes, callback)
+      const end = isDeferred ? Number.POSITIVE_INFINITY : queue.sentBytes + queue.pendingBytes
+      this.#receipts.add(message, end, callback)
     }
-    queue.endMessage()
+    if (!isDeferred) queue.endMessage()
     this.#transport.schedule()
-    if (queue.isWriting) this.handleWaiting()
+    const mustWait = isDeferred || queue.isWriting
+    if (mustWait) this.handleWaiting()
     if (queue.pendingBytes > this.#settings.highWatermarkBytes) this.#checkPressure()
-    else if (!queue.isWriting) return 'sent'
+    else if (!mustWait) return 'sent'
     return 'queued'
   }
 
@@ -122,10 +121,10 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
    * Sends a ping. `payload`: at most 125 bytes (a string as UTF-8); default empty. The answer comes to `onpong`, with the
    * round-trip time. Throws WebSocketError 'invalid-argument' for a payload of another type or too long.
    */
-  sendPing(payload: string | Uint8Array = NO_BYTES): SendStatus {
-    const bytes =
-      typeof payload === 'string' ? this.#settings.protocol.environment.encodeUtf8(payload) : payload
-    if (!this.#protocol.sendPing(bytes)) return 'dropped'
+  sendPing(payload: string | Uint8Array = ''): SendStatus {
+    const { encodeUtf8 } = this.#settings.protocol.environment
+    if (!this.#protocol.sendPing(typeof payload === 'string' ? encodeUtf8(payload) : payload))
+      return 'dropped'
     this.#transport.schedule()
     return this.#transport.queue.isWriting ? 'queued' : 'sent'
   }
@@ -150,7 +149,8 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** Resolves when the connection is over, with how it ended; it never rejects. */
   closed(): Promise<CloseDetails> {
-    if (this.#details !== null) return Promise.resolve(this.#details)
+    const details = this.#extras?.details
+    if (details != null) return Promise.resolve(details)
     return new Promise((resolve) => this.#openExtras().waiters.closed.push(resolve))
   }
 
@@ -178,7 +178,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** Resolves when the send queue is at or below its low watermark, or the connection is over; it never rejects. */
   drained(): Promise<void> {
-    if (this.#details !== null || this.bufferedAmount <= this.#settings.lowWatermarkBytes)
+    if (this.#extras?.details != null || this.bufferedAmount <= this.#settings.lowWatermarkBytes)
       return Promise.resolve()
     return new Promise((resolve) => this.#openExtras().waiters.drained.push(resolve))
   }
@@ -266,7 +266,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
       this.#protocol.drained()
       this.#flush()
     }
-    if (queue.pendingBytes > this.#settings.lowWatermarkBytes) return
+    if (this.bufferedAmount > this.#settings.lowWatermarkBytes) return
     this.#resume(Flag.PAUSED_BY_PRESSURE)
     this.#extras?.wakeDrained()
   }
@@ -314,8 +314,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** @internal */
   onerror(error: WebSocketError): void {
-    const { owner, logger } = this.#settings
-    callErrorHandler(logger, () => owner.onerror(this, error))
+    callErrorHandler(this.#settings.logger, () => this.#settings.owner.onerror(this, error))
   }
 
   /** @internal */
@@ -327,8 +326,8 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     // connection, and our close frame could be lost on the way.
     this.#flags &= ~PAUSED
     this.#transport.resume()
-    const mayEnd = protocol.role === 'server' || this.#protocol.state === 'failed'
-    if (mayEnd) this.#transport.end()
+    const isOver = this.#protocol.state === 'failed' || (this.#flags & Flag.ENDED) !== 0
+    if (protocol.role === 'server' || isOver) this.#transport.end()
   }
 
   /** @internal While an extension works on a long message nothing is read, and nothing is a sign of life. */
@@ -337,6 +336,15 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
     if (!isBusy) return this.#resume(Flag.BUSY)
     this.#flags |= Flag.BUSY
     this.#transport.pause()
+  }
+
+  /** @internal A message that waited for an extension is in the queue. */
+  onwritten(isMessage: boolean): void {
+    const { queue } = this.#transport
+    this.#transport.schedule()
+    if (isMessage) queue.endMessage()
+    if (isMessage) this.#receipts?.settle(queue.sentBytes + queue.pendingBytes)
+    if (queue.pendingBytes > this.#settings.highWatermarkBytes) this.#checkPressure()
   }
 
   #stopPings(): void {
@@ -374,23 +382,18 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** @internal What a handler throws, or rejects with, harms only this connection. */
   failHandler(cause: unknown): void {
-    const detail = cause instanceof Error ? cause.message : String(cause)
-    this.#fail(new WebSocketError('handler-failed', { detail, cause }))
+    this.#fail(toHandlerError(cause))
   }
 
   #fail(error: WebSocketError): void {
-    if (this.#details === null) this.#protocol.fail(error)
+    if (this.#extras?.details == null) this.#protocol.fail(error)
     this.onerror(error)
   }
 
   #drop(error: WebSocketError): void {
-    if (this.#details !== null) return
+    if (this.#extras?.details != null) return
     this.#protocol.fail(error)
     this.#transport.destroy()
-  }
-
-  get #details(): CloseDetails | null {
-    return this.#extras === null ? null : this.#extras.details
   }
 
   #openExtras(): Extras {

@@ -14,7 +14,7 @@ interface Receipt {
   /** As it was given to `send`; a message is made of it when it is reported. */
   readonly message: Sendable
   /** It is sent when so many bytes of its connection are. */
-  readonly end: number
+  end: number
   readonly callback: SentCallback | null
   next: Receipt | null
 }
@@ -27,6 +27,8 @@ export class Receipts<T> {
   readonly #owner: ConnectionOwner<T>
   #first: Receipt | null = null
   #last: Receipt | null = null
+  /** The first one whose message is not written yet. */
+  #unsettled: Receipt | null = null
   #count = 0
 
   constructor(connection: Connection<T>, owner: ConnectionOwner<T>, isComplete: boolean) {
@@ -40,13 +42,22 @@ export class Receipts<T> {
     return this.#count
   }
 
-  /** Remembers a message, which ends at byte `end`, behind all others. */
+  /** Remembers a message, which ends at byte `end` (Infinity: `settle` will tell), behind all others. */
   add(message: Sendable, end: number, callback: SentCallback | null): void {
     const receipt = { message, end, callback, next: null }
     if (this.#last === null) this.#first = receipt
     else this.#last.next = receipt
     this.#last = receipt
+    if (end === Number.POSITIVE_INFINITY) this.#unsettled ??= receipt
     this.#count++
+  }
+
+  /** Tells where the first message ends of which that was not known. */
+  settle(end: number): void {
+    const receipt = this.#unsettled
+    if (receipt === null) return
+    receipt.end = end
+    this.#unsettled = receipt.next
   }
 
   /** Reports the messages that are sent now that `sentBytes` are. */

@@ -134,6 +134,11 @@ const TRANSITIONS: Record<ClosingState, Partial<Record<ClosingEvent, ClosingStat
   ended: {}
 }
 
+/** Whether an event is possible. */
+export function canMove(state: ClosingState, event: ClosingEvent): boolean {
+  return TRANSITIONS[state][event] !== undefined
+}
+
 /** The next state. An impossible event is a fault of this library and throws Error. */
 export function nextClosingState(state: ClosingState, event: ClosingEvent): ClosingState {
   const next = TRANSITIONS[state][event]

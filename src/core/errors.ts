@@ -230,3 +230,9 @@ export class WebSocketError extends Error {
     this.closeCode = details.closeCode ?? entry.closeCode
   }
 }
+
+/** Makes the error of a connection whose handler threw, or rejected with, `cause`. */
+export function toHandlerError(cause: unknown): WebSocketError {
+  const detail = cause instanceof Error ? cause.message : String(cause)
+  return new WebSocketError('handler-failed', { detail, cause })
+}

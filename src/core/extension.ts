@@ -35,7 +35,8 @@ export interface ExtensionData {
 
 /**
  * Work on a long payload that a hook does in slices, so that other connections are not held up. Until it is done, what
- * arrived behind it waits, and nothing is read; if the connection ends before, only the session's `close` is called.
+ * arrived behind it waits, and nothing is read; or, sending, the messages and the close frame behind it wait. If the
+ * connection ends before, only the session's `close` is called.
  */
 export interface SlicedWork {
   /** Does the next slice, about a millisecond of work. Returns the result with the last one, null before. May throw as a hook may. */
@@ -50,7 +51,7 @@ export interface SlicedWork {
  */
 export interface ExtensionSession {
   /** Encodes a whole message before it is fragmented. A reserved bit that it sets goes on the first frame. */
-  encodeMessage?(message: ExtensionData): ExtensionData | null
+  encodeMessage?(message: ExtensionData): ExtensionData | SlicedWork | null
   /** Encodes one frame of a message. */
   encodeFrame?(frame: ExtensionData): ExtensionData | null
   /** Decodes one frame. `maxBytes`: how long the result may be. */

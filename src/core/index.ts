@@ -85,6 +85,7 @@ export {
 } from './message.js'
 export { isTrustedOrigin, type TrustedOrigins } from './origin.js'
 export { type Output, OutputBytes } from './output.js'
-export { Protocol, type ProtocolHandler } from './protocol.js'
+export { Protocol } from './protocol.js'
+export type { ProtocolHandler } from './protocol-handler.js'
 export type { ProtocolSettings, Role } from './terms.js'
 export { type Utf8Result, Utf8Validator } from './utf8.js'

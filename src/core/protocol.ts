@@ -6,6 +6,7 @@ import {
   type CloseDetails,
   type ClosingEvent,
   type ClosingState,
+  canMove,
   canSendCloseCode,
   type Ending,
   encodeClose,
@@ -13,40 +14,17 @@ import {
   readClose
 } from './closing.js'
 import { WebSocketError } from './errors.js'
-import { type NegotiatedExtension, toExtensionError } from './extension.js'
+import type { NegotiatedExtension } from './extension.js'
 import { checkFragmentSize } from './frame.js'
 import { Opcode } from './header.js'
 import { Inbox } from './inbox.js'
 import { type Message, type Sendable, toMessage } from './message.js'
 import type { Output } from './output.js'
 import { checkControlPayload, type Pongs, SentPings } from './pings.js'
+import type { ProtocolHandler } from './protocol-handler.js'
 import { Receiver, type ReceiverHandler } from './receiver.js'
+import { NOTHING_DEFERRED, SendLine } from './send-line.js'
 import { type ProtocolSettings, Terms } from './terms.js'
-
-/**
- * Who is told of a protocol's events. An exception thrown by a handler leaves the protocol's method, and what arrived
- * behind it is lost: nothing that arrives counts any more. Call `fail`.
- */
-export interface ProtocolHandler {
-  /** A whole message arrived. */
-  onmessage(message: Message): void
-  /** The peer's ping arrived; its pong is sent already. */
-  onping(payload: Uint8Array): void
-  /** A pong arrived. `roundTripMs`: since the ping that it answers; null if it answers none. */
-  onpong(payload: Uint8Array, roundTripMs: number | null): void
-  /** The peer broke a rule, or an extension failed; our close frame is sent already. Only `onfinish` follows. */
-  onerror(error: WebSocketError): void
-  /**
-   * The last byte was sent: a server now ends the transport, a client waits for the server to do so (RFC 6455 §7.1.1).
-   * Comes once, after a whole closing handshake or a failure.
-   */
-  onfinish(): void
-  /**
-   * An extension works on a long message in slices, or is done with that. While it works, what comes is kept: a transport
-   * should not read.
-   */
-  onbusy?(isBusy: boolean): void
-}
 
 /** The protocol of one open connection. */
 export class Protocol implements ReceiverHandler {
@@ -63,6 +41,8 @@ export class Protocol implements ReceiverHandler {
   #sentPings: SentPings | null = null
   /** Null if no pong waits. */
   #pongs: Pongs | null = null
+  /** Set while an extension works on a message that is to be sent. */
+  #line: SendLine | null = null
 
   /** `extensions`: as negotiated in the opening handshake, default none; their sessions are closed when the connection ends. */
   constructor(
@@ -135,9 +115,13 @@ export class Protocol implements ReceiverHandler {
     }
   }
 
-  /** Whether messages that have already arrived are held back, by `pause` or because an extension works on one. */
+  /**
+   * Whether messages that have already arrived are held back, by `pause` or because an extension works on one; or the end
+   * is, because messages wait to be sent before the answer to the peer's close frame.
+   */
   get isHolding(): boolean {
-    return this.#inbox?.isHolding === true || this.#receiver.isWorking
+    const isFinishing = this.#line !== null && this.state === 'finished'
+    return this.#inbox?.isHolding === true || this.#receiver.isWorking || isFinishing
   }
 
   /**
@@ -147,20 +131,30 @@ export class Protocol implements ReceiverHandler {
    * was not negotiated, or a wrong `fragmentSize`.
    */
   send(sendable: Sendable, fragmentSize: number | null = null, compress?: boolean): boolean {
-    const { sender } = this.#terms
     const isPlain = fragmentSize === null && this.#terms.isPlain
     if (isPlain && (typeof sendable === 'string' || sendable instanceof Uint8Array)) {
       if (this.#ending !== null) return false
-      sender.sendPayload(this.#output, sendable)
+      this.#terms.sender.sendPayload(this.#output, sendable)
       return true
     }
     if (fragmentSize !== null) checkFragmentSize(fragmentSize)
     const message = toMessage(sendable)
-    this.checkOpcode(message.opcode)
+    this.#terms.checkOpcode(message.opcode)
     if (this.#ending !== null) return false
-    const failure = sender.sendMessage(this.#output, message, fragmentSize, compress)
-    if (failure !== null) this.receiveViolation(failure)
-    return failure === null
+    const send = () => this.#terms.sender.sendMessage(this.#output, message, fragmentSize, compress)
+    if (this.#line !== null) {
+      this.#line.add(message.bytes.length, send)
+      return true
+    }
+    const result = send()
+    if (result instanceof WebSocketError) this.receiveViolation(result)
+    else if (result !== null) this.deferSends(new SendLine(result, message.bytes.length))
+    return !(result instanceof WebSocketError)
+  }
+
+  /** Messages that are accepted for sending, and not written because an extension works on one; `onwritten` follows for each. */
+  get deferredMessages(): { readonly messageCount: number; readonly byteLength: number } {
+    return this.#line ?? NOTHING_DEFERRED
   }
 
   /**
@@ -192,7 +186,7 @@ export class Protocol implements ReceiverHandler {
     const payload = encodeClose(code, reason)
     if (this.#ending !== null) return
     this.move('send-close', 'local')
-    this.sendControl(Opcode.CLOSE, payload)
+    this.sendClose(payload)
   }
 
   /**
@@ -200,7 +194,7 @@ export class Protocol implements ReceiverHandler {
    * sent), and ignores whatever arrives from here on. `initiator`: whose doing it was. Source: RFC 6455 §7.1.7.
    */
   fail(error: WebSocketError, initiator: 'local' | 'remote' = 'local'): void {
-    if (!this.canFail()) {
+    if (!canMove(this.state, 'fail')) {
       // It is what ended the connection if bytes are lost although the closing handshake is over.
       this.#ending!.cause ??= error
       return
@@ -225,14 +219,16 @@ export class Protocol implements ReceiverHandler {
     const before = this.state
     const ending = this.move('end', 'remote')
     this.ignoreRest()
-    this.closeSessions(ending)
-    const { initiator } = ending
+    const failure = this.#terms.closeSessions()
+    ending.cause ??= failure
+    const isClean = before === 'finished' && !hasLost && this.#line === null
+    this.#line = null
     const status = ending.received ?? { code: CloseCode.ABNORMAL, reason: '' }
-    if (before === 'finished' && !hasLost) return { ...status, wasClean: true, initiator, cause: null }
+    if (isClean) return { ...status, wasClean: true, initiator: ending.initiator, cause: null }
     const detail =
       before === 'finished' ? 'what was queued is lost' : `the closing handshake was at "${before}"`
     ending.cause ??= cause ?? new WebSocketError('connection-lost', { detail })
-    return { ...status, wasClean: false, initiator, cause: ending.cause }
+    return { ...status, wasClean: false, initiator: ending.initiator, cause: ending.cause }
   }
 
   /** @internal */
@@ -260,7 +256,7 @@ export class Protocol implements ReceiverHandler {
 
   /** @internal */
   receiveViolation(error: WebSocketError): void {
-    if (!this.canFail()) return
+    if (!canMove(this.state, 'fail')) return
     this.beginFailure(error, 'local')
     try {
       this.#handler.onerror(error)
@@ -283,15 +279,34 @@ export class Protocol implements ReceiverHandler {
     }
   }
 
+  private deferSends(line: SendLine): void {
+    this.#line = line
+    this.#terms.environment.defer(() => this.proceedSending(line))
+  }
+
+  private proceedSending(line: SendLine): void {
+    // The connection failed, or was over before.
+    if (this.#line !== line) return
+    const result = line.proceed()
+    if (result instanceof WebSocketError) return this.failSending(result)
+    if (result !== 'nothing') this.#handler.onwritten?.(result === 'message')
+    if (this.#line !== line) return
+    if (!line.isEmpty) return this.deferSends(line)
+    this.#line = null
+    if (this.state === 'finished') this.#handler.onfinish()
+  }
+
+  /** After the peer's close frame nothing can fail any more; what is lost makes the end unclean. */
+  private failSending(error: WebSocketError): void {
+    if (canMove(this.state, 'fail')) return this.receiveViolation(error)
+    this.#ending!.cause ??= error
+    this.#handler.onfinish()
+  }
+
   /** What the application did to memory that it shares with us ends the connection; what a handler threw goes on. */
   private failReceiving(error: unknown): void {
     if (!(error instanceof WebSocketError && error.code === 'payload-transferred')) throw error
     this.receiveViolation(error)
-  }
-
-  private canFail(): boolean {
-    const { state } = this
-    return state !== 'finished' && state !== 'failed' && state !== 'ended'
   }
 
   private beginFailure(error: WebSocketError, initiator: 'local' | 'remote'): void {
@@ -299,30 +314,13 @@ export class Protocol implements ReceiverHandler {
     const canSendClose = this.state !== 'close-sent' && closeCode !== null && canSendCloseCode(closeCode)
     this.move('fail', initiator).cause ??= error
     this.ignoreRest()
+    this.#line = null
     if (canSendClose) this.sendControl(Opcode.CLOSE, encodeClose(closeCode))
   }
 
   private ignoreRest(): void {
     this.#receiver.isDone = true
     this.#inbox?.discard()
-  }
-
-  /** Sessions are code of others: what one throws must not keep the others from being closed. */
-  private closeSessions(ending: Ending): void {
-    for (const { name, session } of this.#terms.extensions) {
-      try {
-        session.close?.()
-      } catch (cause) {
-        ending.cause ??= toExtensionError(cause, name)
-      }
-    }
-  }
-
-  /** Source: RFC 6455 §5.2: other opcodes are reserved unless an extension defines them. */
-  private checkOpcode(opcode: number): void {
-    if (opcode === Opcode.TEXT || opcode === Opcode.BINARY) return
-    if (this.#terms.extensions.some(({ opcodes }) => opcodes.includes(opcode))) return
-    throw new WebSocketError('invalid-argument', { detail: `no extension has the opcode ${opcode}` })
   }
 
   private receiveClose(payload: Uint8Array): void {
@@ -334,9 +332,18 @@ export class Protocol implements ReceiverHandler {
     if (mustAnswer) {
       this.move('send-close', 'remote')
       // RFC 6455 §5.5.1: the answer typically echoes the code.
-      this.sendControl(Opcode.CLOSE, payload.subarray(0, 2))
+      this.sendClose(payload.subarray(0, 2))
     }
-    this.#handler.onfinish()
+    if (this.#line === null) this.#handler.onfinish()
+  }
+
+  /** Behind the messages that wait. */
+  private sendClose(payload: Uint8Array): void {
+    if (this.#line === null) return this.sendControl(Opcode.CLOSE, payload)
+    this.#line.add(null, () => {
+      this.sendControl(Opcode.CLOSE, payload)
+      return null
+    })
   }
 
   /** The round-trip time of the ping that a pong answers, or null if it answers none. */

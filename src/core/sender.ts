@@ -3,7 +3,12 @@
 import { CloseCode } from './closing.js'
 import type { Environment } from './environment.js'
 import type { WebSocketError } from './errors.js'
-import { type ExtensionData, type NegotiatedExtension, toExtensionError } from './extension.js'
+import {
+  type ExtensionData,
+  type NegotiatedExtension,
+  type SlicedWork,
+  toExtensionError
+} from './extension.js'
 import { HeaderBit, headerLength, Opcode, writeHeader } from './header.js'
 import { type Message, type Payload, TextMessage } from './message.js'
 import type { Output } from './output.js'
@@ -32,6 +37,15 @@ const COLLECTED_TEXT_LENGTH = 512
 /** Short text is encoded here for hooks, which do not keep it. */
 let sharedText: Uint8Array | null = null
 
+/** Goes on with a message that an extension encodes in slices: undefined says that there is more to do. */
+export type SlicedSend = () => SendResult | undefined
+
+/**
+ * What became of a message: null, it was written; an error to fail the connection with, because a hook of an extension
+ * threw, and a part of the message may be written; or what is to be called, in turns of their own, until it is one of these.
+ */
+export type SendResult = WebSocketError | null | SlicedSend
+
 /** Encodes frames of all connections that agreed on the same, each into the output of its connection. */
 export class Sender {
   readonly #settings: SenderSettings
@@ -46,15 +60,9 @@ export class Sender {
 
   /**
    * Sends a whole message. `fragmentSize`: most payload bytes of a frame; null sends one frame. A long binary payload
-   * is passed on by reference and must not change until it is sent. Returns null; or, if a hook of an extension threw,
-   * the error to fail the connection with: a part of the message may be sent then. `compress`: as in `ExtensionData`.
+   * is passed on by reference and must not change until it is sent. `compress`: as in `ExtensionData`.
    */
-  sendMessage(
-    output: Output,
-    message: Message,
-    fragmentSize: number | null,
-    compress?: boolean
-  ): WebSocketError | null {
+  sendMessage(output: Output, message: Message, fragmentSize: number | null, compress?: boolean): SendResult {
     if (fragmentSize !== null || this.#extensions.length > 0)
       return this.#sendEncoded(output, message, fragmentSize, compress)
     if (message instanceof TextMessage && !message.isEncoded) {
@@ -81,23 +89,72 @@ export class Sender {
     original: Message,
     fragmentSize: number | null,
     compress: boolean | undefined
-  ): WebSocketError | null {
+  ): SendResult {
     const bytes = this.#bytesOf(original)
     const isShared = bytes.buffer === sharedText?.buffer
     const whole = { opcode: original.opcode, isFinal: true, rsv: 0, payload: bytes, isShared, compress }
-    const message = this.#encode('encodeMessage', whole)
-    if (message instanceof Error) return message
-    const { payload } = message
+    return this.#encodeMessage(output, whole, fragmentSize, 0)
+  }
+
+  /** Runs the hooks for messages from the index `from` on, and cuts and writes what comes out of them. */
+  #encodeMessage(
+    output: Output,
+    original: ExtensionData,
+    fragmentSize: number | null,
+    from: number
+  ): SendResult {
+    const { compress } = original
+    let message = original
+    for (let index = from; index < this.#extensions.length; index++) {
+      const { name, session } = this.#extensions[index]!
+      try {
+        const result = session.encodeMessage?.(message)
+        if (result == null) continue
+        if ('next' in result) return this.#sliced(output, result, compress, fragmentSize, index)
+        message = result
+      } catch (cause) {
+        // Hooks are code of others: whatever they throw ends this connection and no other.
+        return toExtensionError(cause, name, CloseCode.INTERNAL_ERROR)
+      }
+    }
     if (fragmentSize === null && !this.#hasFrameHooks) {
       this.#writeData(output, HeaderBit.FIN | message.rsv | message.opcode, message)
       return null
     }
+    return this.#sendFrames(output, message, fragmentSize, compress)
+  }
+
+  #sliced(
+    output: Output,
+    work: SlicedWork,
+    compress: boolean | undefined,
+    fragmentSize: number | null,
+    index: number
+  ): SlicedSend {
+    return () => {
+      try {
+        const message = work.next()
+        if (message === null) return undefined
+        return this.#encodeMessage(output, { ...message, compress }, fragmentSize, index + 1)
+      } catch (cause) {
+        return toExtensionError(cause, this.#extensions[index]!.name, CloseCode.INTERNAL_ERROR)
+      }
+    }
+  }
+
+  #sendFrames(
+    output: Output,
+    message: ExtensionData,
+    fragmentSize: number | null,
+    compress: boolean | undefined
+  ): WebSocketError | null {
+    const { payload } = message
     const step = fragmentSize ?? Math.max(payload.length, 1)
     let start = 0
     do {
       const end = Math.min(start + step, payload.length)
       const isFirst = start === 0
-      const frame = this.#encode('encodeFrame', {
+      const frame = this.#encodeFrame({
         opcode: isFirst ? message.opcode : Opcode.CONTINUATION,
         isFinal: end === payload.length,
         rsv: isFirst ? message.rsv : 0,
@@ -130,14 +187,13 @@ export class Sender {
     )
   }
 
-  /** Runs one kind of hook of all extensions. Returns an error if one threw. */
-  #encode(hook: 'encodeMessage' | 'encodeFrame', original: ExtensionData): ExtensionData | WebSocketError {
+  /** Runs the hooks for frames. Returns an error if one threw. */
+  #encodeFrame(original: ExtensionData): ExtensionData | WebSocketError {
     let data = original
     for (const { name, session } of this.#extensions) {
       try {
-        data = session[hook]?.(data) ?? data
+        data = session.encodeFrame?.(data) ?? data
       } catch (cause) {
-        // Hooks are code of others: whatever they throw ends this connection and no other.
         return toExtensionError(cause, name, CloseCode.INTERNAL_ERROR)
       }
     }

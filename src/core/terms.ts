@@ -1,8 +1,9 @@
 // Owns what all connections that agreed on the same have in common, so that none of them has to hold it. Must not know any
 // extension by name.
 import type { Environment } from './environment.js'
-import type { NegotiatedExtension } from './extension.js'
-import { HeaderBit } from './header.js'
+import { WebSocketError } from './errors.js'
+import { type NegotiatedExtension, toExtensionError } from './extension.js'
+import { HeaderBit, Opcode } from './header.js'
 import type { Limits } from './limits.js'
 import { Sender } from './sender.js'
 
@@ -56,5 +57,31 @@ export class Terms implements ProtocolSettings {
     const terms = new Terms(settings, NO_EXTENSIONS)
     plainTerms.set(settings, terms)
     return terms
+  }
+
+  /**
+   * Throws WebSocketError 'invalid-argument' unless messages may have the opcode: others are reserved unless an extension
+   * defines them. Source: RFC 6455 §5.2.
+   */
+  checkOpcode(opcode: number): void {
+    if (opcode === Opcode.TEXT || opcode === Opcode.BINARY) return
+    if (this.extensions.some(({ opcodes }) => opcodes.includes(opcode))) return
+    throw new WebSocketError('invalid-argument', { detail: `no extension has the opcode ${opcode}` })
+  }
+
+  /**
+   * Closes the sessions, which are code of others: what one throws does not keep the others from being closed. Returns the
+   * first such error, or null.
+   */
+  closeSessions(): WebSocketError | null {
+    let first: WebSocketError | null = null
+    for (const { name, session } of this.extensions) {
+      try {
+        session.close?.()
+      } catch (cause) {
+        first ??= toExtensionError(cause, name)
+      }
+    }
+    return first
   }
 }

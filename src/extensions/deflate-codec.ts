@@ -29,8 +29,11 @@ export interface CodecTerms {
   readonly keepsInflateWindow: boolean
 }
 
-/** Inflates the rest of a long payload, slice by slice; null before the last one. Throws as `inflate` does. */
-export type InflateRest = () => Uint8Array | null
+/** Payloads up to here are deflated at once, in some milliseconds at most; of longer ones a slice takes that many bytes. */
+const DEFLATED_SLICE_BYTES = 128 * 1024
+
+/** Works on the rest of a long payload, slice by slice; null before the last one. Throws as the first call does. */
+export type CodeRest = () => Uint8Array | null
 
 /** A result. `isShared`: it stands in memory that the next call writes to. */
 export interface Coded {
@@ -59,6 +62,7 @@ export class DeflateCodec {
   #deflater: Deflater | null = null
   /** An inflater of the pool that is at work on a long payload. */
   #lent: Inflater | null = null
+  #lentForDeflating: Deflater | null = null
 
   /** `reservedBytes`: what the pool has set aside for this codec, which gives it back. */
   constructor(pool: ContextPool, terms: CodecTerms, options: ResolvedDeflateOptions, reservedBytes: number) {
@@ -73,7 +77,7 @@ export class DeflateCodec {
    * function. `isPassing`: the payload's memory will be written to again. Throws WebSocketError 'message-too-big' if it
    * yields more than `maxBytes`, 'extension-failed' if it is no deflate stream.
    */
-  inflate(payload: Uint8Array, isPassing: boolean, maxBytes: number): Coded | InflateRest {
+  inflate(payload: Uint8Array, isPassing: boolean, maxBytes: number): Coded | CodeRest {
     const keepsWindow = this.#terms.keepsInflateWindow
     const inflater = this.#takeInflater()
     const text = inflater.inflateMessage(payload, keepsWindow, maxBytes, SLICE_BYTES, sharedText)
@@ -93,9 +97,10 @@ export class DeflateCodec {
 
   /**
    * Deflates a payload, without its tail. Returns null, and leaves no trace in the window, if the result would be no shorter:
-   * only where no window is kept.
+   * only where no window is kept. `mayDefer`: for a long one it may return a function; then the payload must not change.
    */
-  deflate(payload: Uint8Array): Coded | null {
+  deflate(payload: Uint8Array, mayDefer: boolean): Coded | CodeRest | null {
+    if (mayDefer && payload.length > DEFLATED_SLICE_BYTES) return this.#deflateRest(payload)
     if (this.#terms.keepsDeflateWindow) {
       this.#deflater ??= this.#pool.makeDeflater(keptDeflater(this.#terms, this.#options))
       return coded(this.#deflater.deflateMessage(payload, true, sharedDeflated, 0), sharedDeflated)
@@ -112,6 +117,7 @@ export class DeflateCodec {
   close(): void {
     this.#inflater?.close()
     this.#lent?.close()
+    this.#lentForDeflating?.close()
     this.#deflater?.close()
     this.#pool.unreserve(this.#reservedBytes)
   }
@@ -133,7 +139,7 @@ export class DeflateCodec {
     return failure === 'too-large' ? tooBig(maxBytes) : corrupt()
   }
 
-  #inflateRest(inflater: Inflater, payload: Uint8Array, first: Uint8Array, maxBytes: number): InflateRest {
+  #inflateRest(inflater: Inflater, payload: Uint8Array, first: Uint8Array, maxBytes: number): CodeRest {
     if (inflater !== this.#inflater) this.#lent = inflater
     const pieces = [first]
     let left = payload
@@ -153,6 +159,39 @@ export class DeflateCodec {
       } else {
         left = left.subarray(left.length - rest)
       }
+      return null
+    }
+  }
+
+  #deflateRest(payload: Uint8Array): CodeRest {
+    const { keepsDeflateWindow } = this.#terms
+    const options = this.#lentDeflater(payload.length)
+    if (keepsDeflateWindow)
+      this.#deflater ??= this.#pool.makeDeflater(keptDeflater(this.#terms, this.#options))
+    const deflater = keepsDeflateWindow ? this.#deflater! : this.#pool.takeDeflater(options)
+    if (!keepsDeflateWindow) this.#lentForDeflating = deflater
+    const { length } = payload
+    const pieces: Uint8Array[] = []
+    let from = 0
+    let byteLength = -TAIL_BYTES
+    let join: CodeRest | null = null
+    return () => {
+      if (join !== null) return join()
+      const to = Math.min(from + DEFLATED_SLICE_BYTES, length)
+      // The application has detached its memory.
+      if (to > payload.length) throw new WebSocketError('payload-transferred')
+      const piece = deflater.deflate(payload.subarray(from, to), to === length)
+      pieces.push(piece)
+      byteLength += piece.length
+      from = to
+      if (to < length) return null
+      if (!keepsDeflateWindow) {
+        deflater.reset()
+        this.#pool.giveDeflater(deflater, options)
+        this.#lentForDeflating = null
+        if (byteLength >= length) return payload
+      }
+      join = joinInSlices(pieces, byteLength)
       return null
     }
   }
@@ -189,14 +228,18 @@ function coded(result: number | Uint8Array, shared: Uint8Array): Coded {
     : { payload: result, isShared: false }
 }
 
-/** Joins the pieces, some at each call, and lets go of each. Returns the whole with the last one, null before. */
+/** 00 00 ff ff at the end of a message, which is not sent. Source: RFC 7692 §7.2.1. */
+const TAIL_BYTES = 4
+
+/** Joins the first `byteLength` bytes of the pieces, some at each call, and lets go of each. Returns the whole with the last one, null before. */
 function joinInSlices(pieces: Uint8Array[], byteLength: number): () => Uint8Array | null {
   const whole = new Uint8Array(byteLength)
   let at = 0
   let index = 0
   return () => {
     for (const end = at + JOINED_BYTES; index < pieces.length && at < end; index++) {
-      whole.set(pieces[index]!, at)
+      const room = byteLength - at
+      whole.set(pieces[index]!.length > room ? pieces[index]!.subarray(0, room) : pieces[index]!, at)
       at += pieces[index]!.length
       pieces[index] = NO_BYTES
     }

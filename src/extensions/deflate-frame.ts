@@ -147,8 +147,10 @@ class Session implements ExtensionSession {
 
   encodeFrame(frame: ExtensionData): ExtensionData | null {
     if (!isToCompress(frame, this.#options)) return null
-    const coded = this.#codec.deflate(frame.payload)
-    return coded === null ? null : { ...frame, ...coded, rsv: frame.rsv | HeaderBit.RSV1 }
+    const coded = this.#codec.deflate(frame.payload, false)
+    return coded === null || typeof coded === 'function'
+      ? null
+      : { ...frame, ...coded, rsv: frame.rsv | HeaderBit.RSV1 }
   }
 
   decodeFrame(frame: ExtensionData, maxBytes: number): ExtensionData | SlicedWork | null {

@@ -11,7 +11,7 @@ import type {
 } from '../core/extension.js'
 import { HeaderBit } from '../core/header.js'
 import { ContextPool } from './contexts.js'
-import { type CodecTerms, DeflateCodec, KEPT_WINDOW_BITS, keptBytes } from './deflate-codec.js'
+import { type CodecTerms, type CodeRest, DeflateCodec, KEPT_WINDOW_BITS, keptBytes } from './deflate-codec.js'
 import {
   type DeflateOptions,
   isBoolean,
@@ -209,10 +209,11 @@ class Session implements ExtensionSession {
     this.#options = options
   }
 
-  encodeMessage(message: ExtensionData): ExtensionData | null {
+  encodeMessage(message: ExtensionData): ExtensionData | SlicedWork | null {
     if (!isToCompress(message, this.#options)) return null
-    const coded = this.#codec.deflate(message.payload)
+    const coded = this.#codec.deflate(message.payload, true)
     if (coded === null) return null
+    if (typeof coded === 'function') return deflateRest(message, coded)
     const { payload, isShared } = coded
     return { opcode: message.opcode, isFinal: true, rsv: message.rsv | HeaderBit.RSV1, payload, isShared }
   }
@@ -223,6 +224,18 @@ class Session implements ExtensionSession {
 
   close(): void {
     this.#codec.close()
+  }
+}
+
+function deflateRest(message: ExtensionData, rest: CodeRest): SlicedWork {
+  return {
+    next() {
+      const payload = rest()
+      if (payload === null) return null
+      // Deflating it would make it longer.
+      if (payload === message.payload) return message
+      return { opcode: message.opcode, isFinal: true, rsv: message.rsv | HeaderBit.RSV1, payload }
+    }
   }
 }
 
