@@ -22,16 +22,14 @@ import { type Message, type Sendable, toMessage } from './message.js'
 import type { Output } from './output.js'
 import { checkControlPayload, type Pongs, SentPings } from './pings.js'
 import type { ProtocolHandler } from './protocol-handler.js'
-import { Receiver, type ReceiverHandler } from './receiver.js'
+import { Receiver } from './receiver.js'
 import { NOTHING_DEFERRED, SendLine } from './send-line.js'
 import { type ProtocolSettings, Terms } from './terms.js'
 
 /** The protocol of one open connection. */
-export class Protocol implements ReceiverHandler {
-  readonly #terms: Terms
+export class Protocol extends Receiver {
   readonly #handler: ProtocolHandler
   readonly #output: Output
-  readonly #receiver: Receiver
   // What is seldom needed is made when it is, and dropped: most connections idle.
   /** Made when chunks are to be scanned here, or when something must wait. */
   #inbox: Inbox | null = null
@@ -51,10 +49,9 @@ export class Protocol implements ReceiverHandler {
     handler: ProtocolHandler,
     extensions?: readonly NegotiatedExtension[]
   ) {
-    this.#terms = Terms.of(settings, extensions)
+    super(Terms.of(settings, extensions))
     this.#handler = handler
     this.#output = output
-    this.#receiver = new Receiver(this.#terms, this)
   }
 
   /** Where the closing handshake stands. */
@@ -64,7 +61,7 @@ export class Protocol implements ReceiverHandler {
 
   /** Takes bytes from the peer. They are unmasked in place and must not be used by the caller any more. */
   receiveBytes(chunk: Uint8Array): void {
-    if (this.#receiver.isDone) return
+    if (this.isDone) return
     try {
       this.openInbox().receiveBytes(chunk)
     } catch (error) {
@@ -84,10 +81,9 @@ export class Protocol implements ReceiverHandler {
     chunk: Uint8Array,
     texts: readonly string[] = []
   ): void {
-    const receiver = this.#receiver
-    if (receiver.isDone) return
-    if (!receiver.isReady || this.isHolding) return this.openInbox().holdRows(table, from, to, chunk)
-    const next = receiver.receive(table, from, to, chunk, texts)
+    if (this.isDone) return
+    if (!this.isReady || this.isHolding) return this.openInbox().holdRows(table, from, to, chunk)
+    const next = this.receive(table, from, to, chunk, texts)
     if (next < to) this.openInbox().holdRows(table, next, to, chunk)
     this.#inbox?.release()
   }
@@ -97,17 +93,17 @@ export class Protocol implements ReceiverHandler {
    * this very array as their `chunk`, in order, and are taken without a copy; no other row of the frame comes in between.
    */
   get room(): Uint8Array | null {
-    return this.#receiver.isDone || this.isHolding ? null : this.#receiver.room
+    return this.isDone || this.isHolding ? null : this.messageRoom
   }
 
   /** Holds back what arrives, from the next message on, even if it is in a chunk at hand. */
   pause(): void {
-    this.#receiver.isPaused = true
+    this.isPaused = true
   }
 
   /** Hands on what was held back and what comes. */
   resume(): void {
-    this.#receiver.isPaused = false
+    this.isPaused = false
     try {
       this.#inbox?.release()
     } catch (error) {
@@ -121,7 +117,7 @@ export class Protocol implements ReceiverHandler {
    */
   get isHolding(): boolean {
     const isFinishing = this.#line !== null && this.state === 'finished'
-    return this.#inbox?.isHolding === true || this.#receiver.isWorking || isFinishing
+    return this.#inbox?.isHolding === true || this.isWorking || isFinishing
   }
 
   /**
@@ -131,17 +127,17 @@ export class Protocol implements ReceiverHandler {
    * was not negotiated, or a wrong `fragmentSize`.
    */
   send(sendable: Sendable, fragmentSize: number | null = null, compress?: boolean): boolean {
-    const isPlain = fragmentSize === null && this.#terms.isPlain
+    const isPlain = fragmentSize === null && this.terms.isPlain
     if (isPlain && (typeof sendable === 'string' || sendable instanceof Uint8Array)) {
       if (this.#ending !== null) return false
-      this.#terms.sender.sendPayload(this.#output, sendable)
+      this.terms.sender.sendPayload(this.#output, sendable)
       return true
     }
     if (fragmentSize !== null) checkFragmentSize(fragmentSize)
     const message = toMessage(sendable)
-    this.#terms.checkOpcode(message.opcode)
+    this.terms.checkOpcode(message.opcode)
     if (this.#ending !== null) return false
-    const send = () => this.#terms.sender.sendMessage(this.#output, message, fragmentSize, compress)
+    const send = () => this.terms.sender.sendMessage(this.#output, message, fragmentSize, compress)
     if (this.#line !== null) {
       this.#line.add(message.bytes.length, send)
       return true
@@ -164,8 +160,8 @@ export class Protocol implements ReceiverHandler {
   sendPing(payload: Uint8Array): boolean {
     checkControlPayload(payload)
     if (this.#ending !== null) return false
-    this.#sentPings ??= new SentPings(this.#terms.limits.maxUnansweredPings)
-    this.#sentPings.add(payload, this.#terms.environment.now())
+    this.#sentPings ??= new SentPings(this.terms.limits.maxUnansweredPings)
+    this.#sentPings.add(payload, this.terms.environment.now())
     this.sendControl(Opcode.PING, payload)
     return true
   }
@@ -219,7 +215,7 @@ export class Protocol implements ReceiverHandler {
     const before = this.state
     const ending = this.move('end', 'remote')
     this.ignoreRest()
-    const failure = this.#terms.closeSessions()
+    const failure = this.terms.closeSessions()
     ending.cause ??= failure
     const isClean = before === 'finished' && !hasLost && this.#line === null
     this.#line = null
@@ -232,12 +228,12 @@ export class Protocol implements ReceiverHandler {
   }
 
   /** @internal */
-  receiveMessage(message: Message): void {
+  override receiveMessage(message: Message): void {
     this.#handler.onmessage(message)
   }
 
   /** @internal */
-  receiveControl(opcode: number, payload: Uint8Array): void {
+  override receiveControl(opcode: number, payload: Uint8Array): void {
     if (opcode === Opcode.PING) {
       this.answerPing(payload)
       this.#handler.onping(payload)
@@ -249,13 +245,13 @@ export class Protocol implements ReceiverHandler {
   }
 
   /** @internal */
-  receiveWork(): void {
+  override receiveWork(): void {
     this.#handler.onbusy?.(true)
-    this.#terms.environment.defer(() => this.proceed())
+    this.terms.environment.defer(() => this.workOn())
   }
 
   /** @internal */
-  receiveViolation(error: WebSocketError): void {
+  override receiveViolation(error: WebSocketError): void {
     if (!canMove(this.state, 'fail')) return
     this.beginFailure(error, 'local')
     try {
@@ -267,11 +263,11 @@ export class Protocol implements ReceiverHandler {
   }
 
   /** One slice of an extension's work. */
-  private proceed(): void {
+  private workOn(): void {
     // The connection was over before.
-    if (!this.#receiver.isWorking || this.#receiver.isDone) return
+    if (!this.isWorking || this.isDone) return
     try {
-      if (!this.#receiver.proceed()) return this.#terms.environment.defer(() => this.proceed())
+      if (!this.proceed()) return this.terms.environment.defer(() => this.workOn())
       this.#handler.onbusy?.(false)
       this.#inbox?.release()
     } catch (error) {
@@ -281,7 +277,7 @@ export class Protocol implements ReceiverHandler {
 
   private deferSends(line: SendLine): void {
     this.#line = line
-    this.#terms.environment.defer(() => this.proceedSending(line))
+    this.terms.environment.defer(() => this.proceedSending(line))
   }
 
   private proceedSending(line: SendLine): void {
@@ -319,7 +315,7 @@ export class Protocol implements ReceiverHandler {
   }
 
   private ignoreRest(): void {
-    this.#receiver.isDone = true
+    this.isDone = true
     this.#inbox?.discard()
   }
 
@@ -350,13 +346,13 @@ export class Protocol implements ReceiverHandler {
   private matchPong(payload: Uint8Array): number | null {
     const pings = this.#sentPings
     if (pings === null) return null
-    const roundTripMs = pings.answer(payload, this.#terms.environment.now())
+    const roundTripMs = pings.answer(payload, this.terms.environment.now())
     if (pings.isEmpty) this.#sentPings = null
     return roundTripMs
   }
 
   private openInbox(): Inbox {
-    this.#inbox ??= new Inbox(this.#terms.environment.kernels, this.#receiver)
+    this.#inbox ??= new Inbox(this.terms.environment.kernels, this)
     return this.#inbox
   }
 
@@ -365,7 +361,7 @@ export class Protocol implements ReceiverHandler {
     if (!this.canAnswer()) return
     if (this.#output.pendingBytes === 0) this.#pongs = null
     const pongs = this.openPongs()
-    if (pongs.count < this.#terms.limits.maxUnansweredPings) this.sendPongNow(payload)
+    if (pongs.count < this.terms.limits.maxUnansweredPings) this.sendPongNow(payload)
     else pongs.held = payload
   }
 
@@ -388,7 +384,7 @@ export class Protocol implements ReceiverHandler {
   }
 
   private sendControl(opcode: number, payload: Uint8Array): void {
-    this.#terms.sender.sendControl(this.#output, opcode, payload)
+    this.terms.sender.sendControl(this.#output, opcode, payload)
   }
 
   private move(event: ClosingEvent, initiator: 'local' | 'remote'): Ending {

@@ -10,18 +10,6 @@ import { ROW_WORDS, Row, RowFlag, TEXT_SHIFT } from './layout.js'
 import { BinaryMessage, type Message, TextMessage } from './message.js'
 import type { Terms } from './terms.js'
 
-/** Who is told what arrived. After `receiveViolation` nothing more is told. */
-export interface ReceiverHandler {
-  /** A whole message. */
-  receiveMessage(message: Message): void
-  /** A control frame; the payload is a copy. */
-  receiveControl(opcode: number, payload: Uint8Array): void
-  /** The peer broke a rule, or an extension failed. */
-  receiveViolation(error: WebSocketError): void
-  /** An extension works in slices: call `proceed` until it returns true. */
-  receiveWork(): void
-}
-
 const WHOLE = RowFlag.FIRST | RowFlag.LAST
 const FINAL_TEXT = HeaderBit.FIN | Opcode.TEXT
 const FINAL_BINARY = HeaderBit.FIN | Opcode.BINARY
@@ -30,10 +18,13 @@ const NO_TEXTS: readonly string[] = []
 /** How a receiver is to take rows; bits of one field. */
 const Flow = { BUSY: 1, PAUSED: 2, DONE: 4, WORKING: 8, PROCEEDING: 16 } as const
 
-/** Turns rows into messages and control frames of one connection. Between messages it holds nothing of them. */
-export class Receiver implements DecoderHandler {
-  readonly #terms: Terms
-  readonly #handler: ReceiverHandler
+/**
+ * Turns rows into messages and control frames of one connection. Between messages it holds nothing of them. It is what a
+ * protocol is derived from and not a part of one: so a connection has an object less.
+ */
+export abstract class Receiver implements DecoderHandler {
+  /** @internal */
+  protected readonly terms: Terms
   /** A union of `Flow`. */
   #flow = 0
   /** The message whose frames are arriving; null between messages. One that comes in one piece never gets here. */
@@ -43,47 +34,57 @@ export class Receiver implements DecoderHandler {
   /** Made with the first frame that extensions are to see. */
   #decoder: Decoder | null = null
 
-  constructor(terms: Terms, handler: ReceiverHandler) {
-    this.#terms = terms
-    this.#handler = handler
+  constructor(terms: Terms) {
+    this.terms = terms
   }
 
-  /** While set, `receive` stops after the row at hand. Cannot be taken back while an extension works. */
+  /** @internal A whole message arrived. */
+  abstract receiveMessage(message: Message): void
+  /** @internal A control frame arrived; the payload is a copy. */
+  abstract receiveControl(opcode: number, payload: Uint8Array): void
+  /** @internal The peer broke a rule, or an extension failed. Nothing more is told after it. */
+  abstract receiveViolation(error: WebSocketError): void
+  /** @internal An extension works in slices: call `proceed` until it returns true. */
+  abstract receiveWork(): void
+
+  /** @internal While set, `receive` stops after the row at hand. Cannot be taken back while an extension works. */
   get isPaused(): boolean {
     return (this.#flow & (Flow.PAUSED | Flow.WORKING)) !== 0
   }
 
+  /** @internal */
   set isPaused(isPaused: boolean) {
     if (isPaused) this.#flow |= Flow.PAUSED
     else this.#flow &= ~Flow.PAUSED
   }
 
-  /** Set when nothing that arrives counts any more; rows are skipped. Not to be taken back. */
+  /** @internal Set when nothing that arrives counts any more; rows are skipped. Not to be taken back. */
   get isDone(): boolean {
     return (this.#flow & Flow.DONE) !== 0
   }
 
+  /** @internal */
   set isDone(isDone: true) {
     if (isDone) this.#flow |= Flow.DONE
   }
 
-  /** Whether `receive` is at work: a handler that it calls must not call it. */
+  /** @internal Whether `receive` is at work: a handler that it calls must not call it. */
   get isBusy(): boolean {
     return (this.#flow & Flow.BUSY) !== 0
   }
 
-  /** Whether an extension works in slices. */
+  /** @internal Whether an extension works in slices. */
   get isWorking(): boolean {
     return (this.#flow & Flow.WORKING) !== 0
   }
 
-  /** Neither paused nor done, busy or working. */
+  /** @internal Neither paused nor done, busy or working. */
   get isReady(): boolean {
     return this.#flow === 0
   }
 
   /**
-   * Takes the rows `from` to `to` (exclusive) of `table`, whose offsets point into `chunk`. Returns the row to go on
+   * @internal Takes the rows `from` to `to` (exclusive) of `table`, whose offsets point into `chunk`. Returns the row to go on
    * with: `to`, or an earlier one if a handler paused the receiver. Throws WebSocketError 'payload-transferred' if a handler
    * has detached the memory behind `chunk`. `texts`: see `TEXT_SHIFT`. If a handler throws, the rows behind its own are
    * lost, and nothing that arrives counts any more: better nothing than a message with a gap.
@@ -129,12 +130,12 @@ export class Receiver implements DecoderHandler {
           table[at + Row.LENGTH_HIGH]!
         )
         if (violation !== null) {
-          this.fail(violation, `frame header ${hex(header)} ${hex(header >>> 8)}`)
+          this.violate(violation, `frame header ${hex(header)} ${hex(header >>> 8)}`)
           return to
         }
       }
-      if (kind >>> TEXT_SHIFT !== 0 && this.#terms.isPlain) {
-        this.#handler.receiveMessage(new TextMessage(texts[(kind >>> TEXT_SHIFT) - 1]!))
+      if (kind >>> TEXT_SHIFT !== 0 && this.terms.isPlain) {
+        this.receiveMessage(new TextMessage(texts[(kind >>> TEXT_SHIFT) - 1]!))
       } else {
         this.receivePiece(header & 0xff, kind, chunk, start, end)
       }
@@ -142,7 +143,7 @@ export class Receiver implements DecoderHandler {
     return to
   }
 
-  /** Does the next slice of an extension's work. Returns whether it was the last one: then its message has been told. */
+  /** @internal Does the next slice of an extension's work. Returns whether it was the last one: then its message has been told. */
   proceed(): boolean {
     this.#flow |= Flow.BUSY | Flow.PROCEEDING
     try {
@@ -156,9 +157,9 @@ export class Receiver implements DecoderHandler {
     }
   }
 
-  /** Memory for the next pieces of the message at hand, if they are to be many (see `Assembler.room`); else null. */
-  get room(): Uint8Array | null {
-    return this.#terms.isPlain ? (this.#message?.assembler?.room ?? null) : null
+  /** @internal Memory for the next pieces of the message at hand, if they are to be many (see `Assembler.room`); else null. */
+  protected get messageRoom(): Uint8Array | null {
+    return this.terms.isPlain ? (this.#message?.assembler?.room ?? null) : null
   }
 
   /** Applies every rule that a frame's header can break. Source: RFC 6455 §5.1, §5.2, §5.4, §5.5. */
@@ -174,8 +175,8 @@ export class Receiver implements DecoderHandler {
     if (rsv !== 0 && (rsv & ~this.allowedRsv(opcode)) !== 0) return 'reserved-bits'
     if (isControl ? opcode > Opcode.PONG : opcode > Opcode.BINARY && !this.hasOpcode(opcode))
       return 'reserved-opcode'
-    if (((header >>> 8) & HeaderBit.MASK) !== this.#terms.maskBit)
-      return this.#terms.maskBit === 0 ? 'masked-frame' : 'unmasked-frame'
+    if (((header >>> 8) & HeaderBit.MASK) !== this.terms.maskBit)
+      return this.terms.maskBit === 0 ? 'masked-frame' : 'unmasked-frame'
     const shortLength = (header >>> 8) & HeaderBit.LENGTH
     if (isControl) {
       if ((header & HeaderBit.FIN) === 0) return 'fragmented-control'
@@ -190,7 +191,7 @@ export class Receiver implements DecoderHandler {
 
   /** Applies the rules of fragmentation and the limits to a data frame, and begins it. Source: RFC 6455 §5.4, §10.4. */
   private beginFrame(opcode: number, rsv: number, length: number, isWhole: boolean): ViolationCode | null {
-    const { limits, decodesFrames } = this.#terms
+    const { limits, decodesFrames } = this.terms
     const message = this.#message
     if (opcode === Opcode.CONTINUATION) {
       if (message === null) return 'unexpected-continuation'
@@ -208,7 +209,7 @@ export class Receiver implements DecoderHandler {
   private allowedRsv(opcode: number): number {
     if (opcode >= Opcode.CLOSE) return 0
     let allowed = 0
-    for (const extension of this.#terms.extensions) {
+    for (const extension of this.terms.extensions) {
       if (opcode !== Opcode.CONTINUATION || extension.session.decodeFrame !== undefined)
         allowed |= extension.rsv
     }
@@ -216,13 +217,13 @@ export class Receiver implements DecoderHandler {
   }
 
   private hasOpcode(opcode: number): boolean {
-    return this.#terms.extensions.some((extension) => extension.opcodes.includes(opcode))
+    return this.terms.extensions.some((extension) => extension.opcodes.includes(opcode))
   }
 
   private receivePiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
     if ((first & HeaderBit.OPCODE) >= Opcode.CLOSE) {
       this.receiveControlPiece(first & HeaderBit.OPCODE, kind, chunk, start, end)
-    } else if (!this.#terms.isPlain) {
+    } else if (!this.terms.isPlain) {
       this.receiveEncodedPiece(first, kind, chunk, start, end)
     } else if ((kind & WHOLE) === WHOLE && (first === FINAL_TEXT || first === FINAL_BINARY)) {
       this.receiveWholeMessage(first, kind, chunk, start, end)
@@ -239,15 +240,15 @@ export class Receiver implements DecoderHandler {
     end: number
   ): void {
     if ((kind & WHOLE) === WHOLE) {
-      this.#handler.receiveControl(opcode, chunk.slice(start, end))
+      this.receiveControl(opcode, chunk.slice(start, end))
       return
     }
-    this.#control ??= new Assembler(this.#terms.environment.allocate)
+    this.#control ??= new Assembler(this.terms.environment.allocate)
     this.#control.add(chunk, start, end)
     if ((kind & RowFlag.LAST) === 0) return
     const payload = this.#control.take()
     this.#control = null
-    this.#handler.receiveControl(opcode, payload)
+    this.receiveControl(opcode, payload)
   }
 
   /** The hot path: a message of one frame in one piece. */
@@ -260,13 +261,13 @@ export class Receiver implements DecoderHandler {
   ): void {
     const isAscii = (kind & RowFlag.ASCII) !== 0
     if (first === FINAL_BINARY) {
-      this.#handler.receiveMessage(new BinaryMessage(keepBytes(chunk, start, end)))
+      this.receiveMessage(new BinaryMessage(keepBytes(chunk, start, end)))
     } else if (isAscii && end - start <= EAGER_TEXT_BYTES) {
-      this.#handler.receiveMessage(new TextMessage(this.#terms.environment.decodeLatin1(chunk, start, end)))
+      this.receiveMessage(new TextMessage(this.terms.environment.decodeLatin1(chunk, start, end)))
     } else if (isAscii || this.isValidUtf8(chunk.subarray(start, end))) {
-      this.#handler.receiveMessage(TextMessage.fromValidUtf8(keepBytes(chunk, start, end)))
+      this.receiveMessage(TextMessage.fromValidUtf8(keepBytes(chunk, start, end)))
     } else {
-      this.fail('invalid-utf8')
+      this.violate('invalid-utf8')
     }
   }
 
@@ -279,22 +280,22 @@ export class Receiver implements DecoderHandler {
   ): void {
     const message = this.#message!
     const isLast = (kind & RowFlag.LAST) !== 0 && (first & HeaderBit.FIN) !== 0
-    const { kernels, allocate } = this.#terms.environment
+    const { kernels, allocate } = this.terms.environment
     const isAscii = (kind & RowFlag.ASCII) !== 0
     if (message.opcode === Opcode.TEXT && !message.validate(kernels, isAscii, chunk, start, end, isLast))
-      return this.fail('invalid-utf8')
+      return this.violate('invalid-utf8')
     message.assembler ??= new Assembler(allocate)
     message.assembler.add(chunk, start, end, message.announcedBytes)
     if (!isLast) return
     this.#message = null
     const bytes = message.assembler.take()
-    this.#handler.receiveMessage(
+    this.receiveMessage(
       message.opcode === Opcode.TEXT ? TextMessage.fromValidUtf8(bytes) : new BinaryMessage(bytes)
     )
   }
 
   private isValidUtf8(bytes: Uint8Array): boolean {
-    return this.#terms.environment.kernels.validateUtf8(0, bytes) === 0
+    return this.terms.environment.kernels.validateUtf8(0, bytes) === 0
   }
 
   /** With extensions: gathers a frame, decodes it, gathers the message, decodes it; then it is as any other. */
@@ -313,23 +314,23 @@ export class Receiver implements DecoderHandler {
     const isFinal = (first & HeaderBit.FIN) !== 0
     const isShared = (kind & WHOLE) === WHOLE
     const isLast = (kind & RowFlag.LAST) !== 0
-    const { allocate } = this.#terms.environment
+    const { allocate } = this.terms.environment
     const payload = isShared
       ? chunk.subarray(start, end)
       : message.gatherFrame(allocate, isLast, chunk, start, end)
     if (payload === null) return
-    const maxBytes = this.#terms.limits.maxMessageBytes - message.byteLength
+    const maxBytes = this.terms.limits.maxMessageBytes - message.byteLength
     this.decode('decodeFrame', { opcode, isFinal, rsv, payload, isShared }, maxBytes)
   }
 
   private receiveEncodedMessage(opcode: number, rsv: number, payload: Uint8Array, isShared: boolean): void {
     this.#message = null
     const encoded = { opcode, isFinal: true, rsv, payload, isShared }
-    this.decode('decodeMessage', encoded, this.#terms.limits.maxMessageBytes)
+    this.decode('decodeMessage', encoded, this.terms.limits.maxMessageBytes)
   }
 
   private decode(hook: DecodingHook, data: ExtensionData, maxBytes: number): void {
-    this.#decoder ??= new Decoder(this, this.#terms)
+    this.#decoder ??= new Decoder(this, this.terms)
     this.#decoder.decode(hook, data, maxBytes)
   }
 
@@ -337,7 +338,7 @@ export class Receiver implements DecoderHandler {
   receiveDecodedFrame({ payload, isFinal, isShared }: ExtensionData): void {
     this.#flow &= ~Flow.WORKING
     const message = this.#message!
-    message.assembler ??= new Assembler(this.#terms.environment.allocate)
+    message.assembler ??= new Assembler(this.terms.environment.allocate)
     // Long pieces may be kept as views.
     message.assembler.add(isShared === true ? payload.slice() : payload, 0, payload.length)
     if (isFinal) this.receiveEncodedMessage(message.opcode, message.rsv, message.assembler.take(), false)
@@ -346,29 +347,29 @@ export class Receiver implements DecoderHandler {
   /** @internal */
   receiveDecodedMessage(message: Message): void {
     this.#flow &= ~Flow.WORKING
-    this.#handler.receiveMessage(message)
+    this.receiveMessage(message)
   }
 
   /** @internal */
   failDecoding(error: WebSocketError): void {
-    this.failWith(error)
+    this.breakOff(error)
   }
 
   /** @internal */
   beginWork(): void {
     this.#flow |= Flow.WORKING
-    if ((this.#flow & Flow.PROCEEDING) === 0) this.#handler.receiveWork()
+    if ((this.#flow & Flow.PROCEEDING) === 0) this.receiveWork()
   }
 
-  private fail(code: ErrorCode, detail?: string): void {
-    this.failWith(new WebSocketError(code, detail === undefined ? {} : { detail }))
+  private violate(code: ErrorCode, detail?: string): void {
+    this.breakOff(new WebSocketError(code, detail === undefined ? {} : { detail }))
   }
 
-  private failWith(error: WebSocketError): void {
+  private breakOff(error: WebSocketError): void {
     this.isDone = true
     this.#flow &= ~Flow.WORKING
     this.#message = this.#control = null
-    this.#handler.receiveViolation(error)
+    this.receiveViolation(error)
   }
 }
 

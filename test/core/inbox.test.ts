@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { Inbox } from '../../src/core/inbox.js'
-import { DEFAULT_LIMITS } from '../../src/core/limits.js'
-import { Receiver } from '../../src/core/receiver.js'
-import { Terms } from '../../src/core/terms.js'
 import { binary, text } from '../conformance/vector.js'
 import { encode, join, noise, utf8 } from '../conformance/wire.js'
+import { HandledReceiver } from './handled-receiver.js'
 import { fixedEnvironment } from './support.js'
 
 const environment = fixedEnvironment()
@@ -21,7 +19,7 @@ function make(onmessage: (payload: unknown) => void = () => {}) {
     receiveWork() {},
     receiveViolation() {}
   }
-  const receiver = new Receiver(Terms.of({ role: 'server', limits: DEFAULT_LIMITS, environment }), handler)
+  const receiver = new HandledReceiver(handler)
   return { messages, receiver, inbox: new Inbox(environment.kernels, receiver) }
 }
 

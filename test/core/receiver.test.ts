@@ -2,18 +2,16 @@
 import { describe, expect, it } from 'vitest'
 import type { WebSocketError } from '../../src/core/errors.js'
 import { ROW_WORDS, Row, SCAN_STATE_WORDS } from '../../src/core/layout.js'
-import { DEFAULT_LIMITS } from '../../src/core/limits.js'
 import type { BinaryMessage, Message, TextMessage } from '../../src/core/message.js'
-import { Receiver, type ReceiverHandler } from '../../src/core/receiver.js'
-import { Terms } from '../../src/core/terms.js'
 import { binary, more, ping, text } from '../conformance/vector.js'
 import { encode, type FrameSpec, hex, join, noise, toHex, utf8 } from '../conformance/wire.js'
+import { HandledReceiver, type ReceiverHandler } from './handled-receiver.js'
 import { fixedEnvironment } from './support.js'
 
 const environment = fixedEnvironment()
 
 class Recorder implements ReceiverHandler {
-  readonly receiver = new Receiver(Terms.of({ role: 'server', limits: DEFAULT_LIMITS, environment }), this)
+  readonly receiver = new HandledReceiver(this)
   readonly messages: Message[] = []
   readonly controls: (readonly [number, Uint8Array])[] = []
   readonly errors: WebSocketError[] = []
