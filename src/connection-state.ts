@@ -1,4 +1,5 @@
 // Owns what a connection remembers of itself, in few bytes: most connections idle, and there are many of them.
+import { randomUUID } from 'node:crypto'
 import type { CloseDetails } from './core/closing.js'
 
 /** What is so at the moment; bits of one field. */
@@ -23,10 +24,16 @@ export const WAITS_FOR_LIFE = Flag.ASKED | Flag.ASKED_BEHIND
 
 /** What most connections have no use for until they end; made when it is first needed. */
 export class Extras {
-  id: string | null = null
+  #id: string | null = null
   /** How the connection ended; null until it has. */
   details: CloseDetails | null = null
   #waiters: Waiters | null = null
+
+  /** A UUID (version 4), made when it is first read. */
+  get id(): string {
+    this.#id ??= randomUUID()
+    return this.#id
+  }
 
   /** Who waits for something. */
   get waiters(): Waiters {

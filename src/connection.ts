@@ -1,6 +1,5 @@
 // Owns one open WebSocket connection as applications see it: its methods, its send queue's pressure, its end.
 // Must not know servers or clients (their rules come as settings), nor how its transport carries bytes.
-import { randomUUID } from 'node:crypto'
 import type { ConnectionSettings } from './connection-settings.js'
 import { Extras, Flag, PAUSED, WAITS_FOR_LIFE } from './connection-state.js'
 import { ReadyState, type SendOptions, type SendStatus } from './connection-status.js'
@@ -50,9 +49,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** A UUID (version 4), made when it is first read. */
   get id(): string {
-    const extras = this.#openExtras()
-    extras.id ??= randomUUID()
-    return extras.id
+    return this.#openExtras().id
   }
 
   /** Address of the peer; null where the transport has none. */
