@@ -81,8 +81,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
    * overridden, those sent in one turn of the event loop count until it has taken the last of them.
    */
   get queuedMessages(): number {
-    const receipts = this.#receipts
-    if (receipts?.isComplete) return receipts.count
+    if (this.#receipts?.isComplete) return this.#receipts.count
     return this.#transport.queue.messageCount + this.#protocol.deferredMessages.messageCount
   }
 
@@ -210,8 +209,7 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** @internal No pong came. While the application itself has stopped the reading, that says nothing. */
   expirePong(): void {
-    const isWaiting = (this.#flags & WAITS_FOR_LIFE) !== 0
-    if (isWaiting && !this.isPaused) this.#drop(new WebSocketError('pong-timeout'))
+    if ((this.#flags & WAITS_FOR_LIFE) !== 0 && !this.isPaused) this.#drop(new WebSocketError('pong-timeout'))
   }
 
   /** @internal */
@@ -316,15 +314,14 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
 
   /** @internal */
   onfinish(): void {
-    const { closeTimeouts, protocol } = this.#settings
     this.#stopPings()
-    closeTimeouts.start(this)
+    this.#settings.closeTimeouts.start(this)
     // What the peer still sends must be read, though nobody wants it: closing a socket with unread bytes resets the
     // connection, and our close frame could be lost on the way.
     this.#flags &= ~PAUSED
     this.#transport.resume()
     const isOver = this.#protocol.state === 'failed' || (this.#flags & Flag.ENDED) !== 0
-    if (protocol.role === 'server' || isOver) this.#transport.end()
+    if (this.#settings.protocol.role === 'server' || isOver) this.#transport.end()
   }
 
   /** @internal While an extension works on a long message nothing is read, and nothing is a sign of life. */

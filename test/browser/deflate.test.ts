@@ -22,7 +22,7 @@ describe('Chromium', () => {
     [{}, 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'],
     [
       { serverNoContextTakeover: false, clientNoContextTakeover: false },
-      'permessage-deflate; server_max_window_bits=13; client_max_window_bits=13'
+      'permessage-deflate; server_max_window_bits=12; client_max_window_bits=12'
     ],
     [
       {

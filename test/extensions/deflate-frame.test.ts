@@ -20,8 +20,8 @@ describe('draft-06 §4 negotiation', () => {
     [{}, 'x-webkit-deflate-frame', 'x-webkit-deflate-frame; no_context_takeover'],
     [{}, `${NAME}; max_window_bits=8; no_context_takeover`, `${NAME}; no_context_takeover`],
     [{ ...KEEPING, maxWindowBits: 15 }, `${NAME}; max_window_bits=9`, NAME],
-    [KEEPING, NAME, `${NAME}; max_window_bits=13`],
-    [{ ...KEEPING, maxContextBytes: 0 }, NAME, `${NAME}; max_window_bits=13; no_context_takeover`],
+    [KEEPING, NAME, `${NAME}; max_window_bits=12`],
+    [{ ...KEEPING, maxContextBytes: 0 }, NAME, `${NAME}; max_window_bits=12; no_context_takeover`],
     [{}, `${NAME}, x-webkit-deflate-frame`, `${NAME}; no_context_takeover`]
   ])('with %j answers to %s', (options, offer, answer) => {
     expect(answerTo(offer, new DeflateFrame(options), environment)).toBe(answer)

@@ -51,7 +51,7 @@ describe('RFC 7692 §7.1 the server', () => {
     [
       KEEPING,
       `${NAME}; client_max_window_bits`,
-      `${NAME}; server_max_window_bits=13; client_max_window_bits=13`
+      `${NAME}; server_max_window_bits=12; client_max_window_bits=12`
     ],
     [
       { ...KEEPING, serverMaxWindowBits: 15, clientMaxWindowBits: 15 },
@@ -148,7 +148,7 @@ describe('RFC 7692 §7.1 the client', () => {
     [{ clientMaxWindowBits: 10 }, `${NAME}; ${NO_TAKEOVER}; client_max_window_bits=10`],
     [
       { ...KEEPING, serverMaxWindowBits: 10 },
-      `${NAME}; server_max_window_bits=10; client_max_window_bits=13, ${NAME}; client_max_window_bits=13`
+      `${NAME}; server_max_window_bits=10; client_max_window_bits=12, ${NAME}; client_max_window_bits=12`
     ]
   ])('with %j offers %s', (options, offer) => {
     expect(formatExtensions(new DeflateMessage(options).offers())).toBe(offer)
@@ -478,7 +478,7 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
 })
 
 describe('memory', () => {
-  const ANSWER = `${NAME}; server_max_window_bits=13; client_max_window_bits=13`
+  const ANSWER = `${NAME}; server_max_window_bits=12; client_max_window_bits=12`
 
   it('is set aside for kept windows, given back at the end, and bounded by maxContextBytes', () => {
     const extension = new DeflateMessage({ ...KEEPING, maxContextBytes: 300_000 })
@@ -488,7 +488,7 @@ describe('memory', () => {
     expect(extension.contextBytes).toBeLessThan(150_000)
     expect(open()).toBe(ANSWER)
     const full = extension.contextBytes
-    expect(open()).toBe(`${NAME}; ${NO_TAKEOVER}; server_max_window_bits=13; client_max_window_bits=13`)
+    expect(open()).toBe(`${NAME}; ${NO_TAKEOVER}; server_max_window_bits=12; client_max_window_bits=12`)
     expect(extension.contextBytes).toBe(full)
     expect(full).toBeLessThanOrEqual(300_000)
   })

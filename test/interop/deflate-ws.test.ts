@@ -44,7 +44,7 @@ describe('ws as client', () => {
   const window = (bits: number): [DeflateMessageOptions, PerMessageDeflateOptions, string] => [
     KEEPING,
     { serverMaxWindowBits: bits, clientMaxWindowBits: bits },
-    `permessage-deflate; server_max_window_bits=${Math.min(bits, 13)}; client_max_window_bits=${Math.min(bits, 13)}`
+    `permessage-deflate; server_max_window_bits=${Math.min(bits, 12)}; client_max_window_bits=${Math.min(bits, 12)}`
   ]
 
   it.each<[server: DeflateMessageOptions, client: PerMessageDeflateOptions, answer: string]>([
@@ -54,7 +54,7 @@ describe('ws as client', () => {
       { serverNoContextTakeover: true, clientNoContextTakeover: true, threshold: 0 },
       'permessage-deflate; server_no_context_takeover; client_no_context_takeover'
     ],
-    [KEEPING, {}, 'permessage-deflate; server_max_window_bits=13; client_max_window_bits=13'],
+    [KEEPING, {}, 'permessage-deflate; server_max_window_bits=12; client_max_window_bits=12'],
     [
       { ...KEEPING, serverMaxWindowBits: 15, clientMaxWindowBits: 15 },
       { serverNoContextTakeover: true, threshold: 0 },
