@@ -59,6 +59,7 @@ export type { HeaderSource } from './head-writer.js'
 export { HeaderBit, Opcode } from './header.js'
 export { HeaderFields } from './header-fields.js'
 export {
+  type DecodeLatin1,
   type HeadLimits,
   HeadParser,
   type LineFormat,

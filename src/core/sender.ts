@@ -21,8 +21,8 @@ export interface SenderSettings {
 }
 
 /**
- * Unmasked payloads up to this many bytes are copied behind their header; longer ones are passed by reference, which
- * saves a tenth of the time that an echo of 16 KiB takes, and nothing at 8 KiB.
+ * Unmasked payloads up to this many bytes are copied behind their header; longer ones are passed by reference. At 16 KiB
+ * that was measured to be as fast or a little faster, at 8 KiB there was no difference.
  */
 const COPY_BYTES = 8 * 1024
 /**

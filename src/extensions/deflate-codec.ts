@@ -16,7 +16,7 @@ const SHORT_BYTES = 4 * 1024
 const SHARED_TEXT_BYTES = 4 * 1024
 /** What the sender copies anyway. */
 const SHARED_DEFLATED_BYTES = 8 * 1024
-/** Where a window is kept: messages get about 10 % longer than with 15 bits, for less than half of the memory. */
+/** Where a window is kept: messages get about 10 to 15 % longer than with 15 bits, for less than half of the memory. */
 export const KEPT_WINDOW_BITS = 12
 
 /** What was negotiated. */

@@ -8,7 +8,7 @@ import { LEAST_WINDOW_BITS, MOST_WINDOW_BITS } from './deflate-parameters.js'
 export interface DeflateOptions {
   /**
    * zlib's compression level, 0-9. Default: 6 for payloads up to 4 KiB and wherever the window is kept, 2 for longer ones,
-   * which takes about a third of the time and yields 4 to 9 % more bytes of JSON.
+   * which takes a third to a half of the time and yields 4 to 9 % more bytes of JSON.
    */
   level?: number
   /** zlib's memLevel, 1-9. Default: 8 for payloads over 4 KiB, else 6; 5 where the window is kept. Memory: 2^(memLevel+9) bytes. */
