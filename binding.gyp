@@ -19,6 +19,7 @@
         'native/kernels/inflater.cc',
         'native/kernels/mask.cc',
         'native/kernels/scanner.cc',
+        'native/kernels/utf8-decode.cc',
         'native/kernels/utf8-neon.cc',
         'native/kernels/utf8-x86.cc',
         'native/kernels/utf8.cc',

@@ -6,14 +6,19 @@
 
 #include "../kernels/mask.h"
 #include "../kernels/scanner.h"
+#include "../kernels/utf8-decode.h"
 #include "../kernels/utf8.h"
 #include "arguments.h"
+#include "instance.h"
 
 namespace hotsocket {
 namespace {
 
 using Bytes = std::span<std::uint8_t>;
 using Words = std::span<std::int32_t>;
+
+// More scratch memory than this is not kept from one call to the next.
+constexpr std::size_t KEPT_SCRATCH_BYTES = 1024 * 1024;
 
 napi_value throw_range_error(napi_env env, const char* text) {
   napi_throw_range_error(env, nullptr, text);
@@ -94,6 +99,35 @@ napi_value validate_utf8_binding(napi_env env, napi_callback_info info) {
   return next == state ? arguments[0] : number(env, next);
 }
 
+// decodeUtf8(bytes, start, end): see Kernels.decodeUtf8.
+napi_value decode_utf8_binding(napi_env env, napi_callback_info info) {
+  napi_value arguments[3], result = nullptr;
+  std::uint32_t start = 0, end = 0;
+  Bytes bytes;
+  if (!read_arguments(env, info, arguments)) return nullptr;
+  if (!read_bytes(env, arguments[0], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
+  if (napi_get_value_uint32(env, arguments[1], &start) != napi_ok ||
+      napi_get_value_uint32(env, arguments[2], &end) != napi_ok || start > end || end > bytes.size()) {
+    return throw_type_error(env, "start and end must be numbers within bytes");
+  }
+  const std::size_t size = end - start;
+  const auto part = bytes.subspan(start, size);
+  if (is_ascii(part)) {
+    const auto* characters = reinterpret_cast<const char*>(part.data());
+    const bool is_made = napi_create_string_latin1(env, characters, size, &result) == napi_ok;
+    return is_made ? result : throw_range_error(env, "the text is too long for a string");
+  }
+  ByteBuffer& scratch = instance_of(env).scratch;
+  scratch.release(KEPT_SCRATCH_BYTES);
+  if (!scratch.reserve(size * sizeof(char16_t) + 1)) return throw_range_error(env, "there is no memory for the text");
+  // malloc's memory is aligned for every type.
+  auto* const units = reinterpret_cast<char16_t*>(scratch.room().data());
+  const std::size_t count = decode_utf8(part, {units, size});
+  const bool is_made = napi_create_string_utf16(env, units, count, &result) == napi_ok;
+  scratch.release(KEPT_SCRATCH_BYTES);
+  return is_made ? result : throw_range_error(env, "the text is too long for a string");
+}
+
 }  // namespace
 
 void define_byte_kernels(napi_env env, napi_value exports) {
@@ -105,6 +139,7 @@ void define_byte_kernels(napi_env env, napi_value exports) {
       method("mask", mask_binding),
       method("maskInPlace", mask_in_place_binding),
       method("validateUtf8", validate_utf8_binding),
+      method("decodeUtf8", decode_utf8_binding),
   };
   if (napi_define_properties(env, exports, std::size(properties), properties) != napi_ok) {
     napi_throw_error(env, nullptr, "the byte kernels could not be defined");

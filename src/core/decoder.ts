@@ -112,7 +112,7 @@ export class Decoder {
     this.#handler.receiveDecodedMessage(
       isShort
         ? new TextMessage(decodeUtf8(payload, 0, payload.length))
-        : TextMessage.fromValidUtf8(keepDecoded(data))
+        : TextMessage.fromValidUtf8(keepDecoded(data), decodeUtf8)
     )
   }
 

@@ -116,6 +116,12 @@ export interface Kernels {
    */
   validateUtf8(state: number, bytes: Uint8Array): number
 
+  /**
+   * Decodes valid UTF-8 from `start` to `end`; a byte order mark is a part of the text. Of other bytes it makes some string.
+   * Throws RangeError, or what the runtime throws, if the text is too long for a string.
+   */
+  decodeUtf8(bytes: Uint8Array, start: number, end: number): string
+
   /** Makes an inflater with a window of 2^windowBits bytes, 8-15. Throws RangeError for any other number. */
   createInflater(windowBits: number): Inflater
 

@@ -30,10 +30,14 @@ export abstract class Message {
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const encoder = new TextEncoder()
 
+/** Decodes valid UTF-8 from `start` to `end`. */
+export type DecodeUtf8 = (bytes: Uint8Array, start: number, end: number) => string
+
 /** A text message. Source: RFC 6455 §5.6. */
 export class TextMessage extends Message {
   private text: string | null
   private encoded: Uint8Array | null
+  private decode: DecodeUtf8 | null = null
 
   /** Throws WebSocketError 'invalid-argument' if `payload` is no string. */
   constructor(payload: string) {
@@ -47,11 +51,15 @@ export class TextMessage extends Message {
     this.encoded = null
   }
 
-  /** Wraps bytes that are known to be valid UTF-8; they are decoded when `payload` is first read. */
-  static fromValidUtf8(bytes: Uint8Array): TextMessage {
+  /**
+   * Wraps bytes that are known to be valid UTF-8; they are decoded when `payload` is first read. `decode`: a faster way than
+   * the core's own.
+   */
+  static fromValidUtf8(bytes: Uint8Array, decode: DecodeUtf8 | null = null): TextMessage {
     const message = new TextMessage('')
     message.text = null
     message.encoded = bytes
+    message.decode = decode
     return message
   }
 
@@ -60,7 +68,9 @@ export class TextMessage extends Message {
   }
 
   override get payload(): string {
-    this.text ??= decoder.decode(this.encoded!)
+    if (this.text !== null) return this.text
+    const bytes = this.encoded!
+    this.text = this.decode === null ? decoder.decode(bytes) : this.decode(bytes, 0, bytes.length)
     return this.text
   }
 

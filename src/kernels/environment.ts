@@ -6,9 +6,8 @@ import type { Kernels } from '../core/kernels.js'
 /** Masking keys are drawn so many at a time: one call into the generator costs as much as a thousand keys. */
 const KEY_COUNT = 1024
 
-const { latin1Slice, utf8Slice, utf8Write } = Buffer.prototype as unknown as {
+const { latin1Slice, utf8Write } = Buffer.prototype as unknown as {
   latin1Slice(this: Uint8Array, start: number, end: number): string
-  utf8Slice(this: Uint8Array, start: number, end: number): string
   utf8Write(this: Uint8Array, text: string, offset: number): number
 }
 
@@ -19,7 +18,7 @@ export function createEnvironment(kernels: Kernels): Environment {
   return {
     kernels,
     decodeLatin1: (bytes, start, end) => latin1Slice.call(bytes, start, end),
-    decodeUtf8: (bytes, start, end) => utf8Slice.call(bytes, start, end),
+    decodeUtf8: (bytes, start, end) => kernels.decodeUtf8(bytes, start, end),
     encodeUtf8: (text) => Buffer.from(text, 'utf8'),
     writeUtf8: (text, target, offset) => utf8Write.call(target, text, offset),
     allocate: (byteLength) => new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer),

@@ -10,6 +10,7 @@ import { jsKernels } from './js/index.js'
 import { rotateMaskingKey } from './js/mask.js'
 import { readDeflaterOptions } from './js/zlib.js'
 import {
+  DECODE_UTF8_NATIVE_MIN_BYTES,
   MASK_IN_PLACE_NATIVE_MIN_BYTES,
   MASK_NATIVE_MIN_BYTES,
   UTF8_NATIVE_MIN_BYTES,
@@ -17,7 +18,7 @@ import {
 } from './thresholds.js'
 
 /** The number that native/binding/addon.cc exports for the interface below. */
-const INTERFACE_VERSION = 9
+const INTERFACE_VERSION = 10
 
 /**
  * Binds a TCP socket to an address (numeric) and port that others may be bound to as well (SO_REUSEPORT); it does not listen
@@ -26,7 +27,9 @@ const INTERFACE_VERSION = 9
 export type BindSharedPort = (address: string, port: number) => number
 
 /** The addon as it is: no shortcuts, no defaults. */
-export interface Addon extends Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'>, Partial<EngineBinding> {
+export interface Addon
+  extends Pick<Kernels, 'scan' | 'mask' | 'validateUtf8' | 'decodeUtf8'>,
+    Partial<EngineBinding> {
   readonly interfaceVersion: number
   /** As `mask(bytes, bytes, 0, maskingKey, 0)`, in about half the time for a short piece: arguments are the cost. */
   maskInPlace(bytes: Uint8Array, maskingKey: number): void
@@ -102,7 +105,7 @@ function engineOf(addon: Addon): EngineBinding | null {
 const PACKAGE_FOLDER = fileURLToPath(new URL('../..', import.meta.url))
 
 function makeKernels(addon: Addon): Kernels {
-  const { scan, mask, maskInPlace, validateUtf8, Inflater, Deflater } = addon
+  const { scan, mask, maskInPlace, validateUtf8, decodeUtf8, Inflater, Deflater } = addon
   const hasZlib = mayLoadZlib() && addon.loadZlib()
   return {
     name: 'native',
@@ -122,6 +125,10 @@ function makeKernels(addon: Addon): Kernels {
       // It answers yes or no only: what is no, or goes on in the next piece, is for the kernel.
       if (state === 0 && bytes.length <= UTF8_RUNTIME_MAX_BYTES && isUtf8(bytes)) return 0
       return validateUtf8(state, bytes)
+    },
+    decodeUtf8(bytes, start, end) {
+      const isShort = end - start < DECODE_UTF8_NATIVE_MIN_BYTES
+      return isShort ? jsKernels.decodeUtf8(bytes, start, end) : decodeUtf8(bytes, start, end)
     },
     createInflater: hasZlib ? (windowBits) => new Inflater(windowBits) : jsKernels.createInflater,
     createDeflater: hasZlib
@@ -147,6 +154,7 @@ function testAddon(addon: Addon): void {
   }
   expectAnswer('mask', runMask(addon), [0x7f, 0x9f, 0x4d, 0x51, 0x58])
   expectAnswer('validateUtf8', runValidateUtf8(addon), [0, -3])
+  expectAnswer('decodeUtf8', [addon.decodeUtf8(Uint8Array.from([0xce, 0xba, 0x61]), 0, 3).length], [2])
   expectAnswer('scan', runScan(addon), [
     1,
     MASKED_HELLO.length,

@@ -3,12 +3,12 @@ import { describe } from 'vitest'
 import type { Kernels } from '../../src/core/kernels.js'
 import { mask } from '../../src/kernels/js/mask.js'
 import { scan } from '../../src/kernels/js/scanner.js'
-import { validateUtf8 } from '../../src/kernels/js/utf8.js'
+import { decodeUtf8, validateUtf8 } from '../../src/kernels/js/utf8.js'
 import { type Addon, loadAddon, loadNativeKernels } from '../../src/kernels/native.js'
 
-export type ByteKernels = Pick<Kernels, 'scan' | 'mask' | 'validateUtf8'>
+export type ByteKernels = Pick<Kernels, 'scan' | 'mask' | 'validateUtf8' | 'decodeUtf8'>
 
-export const js: ByteKernels = { scan, mask, validateUtf8 }
+export const js: ByteKernels = { scan, mask, validateUtf8, decodeUtf8 }
 
 const load = loadAddon()
 const native = loadNativeKernels()

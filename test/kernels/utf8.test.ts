@@ -193,3 +193,43 @@ describeEach('validateUtf8', (kernels) => {
     expect(() => kernels.validateUtf8(-1, new Uint8Array(1))).toThrow(RangeError)
   })
 })
+
+describeEach('decodeUtf8', ({ decodeUtf8 }) => {
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+  it('decodes valid text of every kind, length and place as TextDecoder does', () => {
+    for (const unit of [
+      ...Object.values(TEXTS),
+      '\ufeff',
+      '\u007f\u0080\u07ff\u0800\uffff\u{10000}\u{10ffff}'
+    ]) {
+      for (const count of [0, 1, 2, 7, 40, 3000]) {
+        for (const offset of [0, 1, 3, 8]) {
+          const text = 'x'.repeat(count % 9) + unit.repeat(count)
+          const payload = encoder.encode(text)
+          const bytes = new Uint8Array(offset + payload.length + 1)
+          bytes.set(payload, offset)
+          expect(decodeUtf8(bytes, offset, offset + payload.length) === text).toBe(true)
+          expect(decoder.decode(payload) === text).toBe(true)
+        }
+      }
+    }
+  })
+
+  it('decodes any string, lone surrogates having been replaced', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (text) => {
+        const bytes = encoder.encode(text)
+        expect(decodeUtf8(bytes, 0, bytes.length)).toBe(decoder.decode(bytes))
+      })
+    )
+  })
+
+  it('makes some string of any bytes', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+        expect(typeof decodeUtf8(bytes, 0, bytes.length)).toBe('string')
+      })
+    )
+  })
+})

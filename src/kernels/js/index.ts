@@ -2,8 +2,16 @@
 import type { Kernels } from '../../core/kernels.js'
 import { mask } from './mask.js'
 import { scan } from './scanner.js'
-import { validateUtf8 } from './utf8.js'
+import { decodeUtf8, validateUtf8 } from './utf8.js'
 import { createDeflater, createInflater } from './zlib.js'
 
 /** The JavaScript twins of all kernels. */
-export const jsKernels: Kernels = { name: 'js', scan, mask, validateUtf8, createInflater, createDeflater }
+export const jsKernels: Kernels = {
+  name: 'js',
+  scan,
+  mask,
+  validateUtf8,
+  decodeUtf8,
+  createInflater,
+  createDeflater
+}

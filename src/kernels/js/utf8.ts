@@ -1,4 +1,4 @@
-// Owns the validation of UTF-8 in JavaScript (RFC 3629 §4): the twin of native/kernels/utf8.cc.
+// Owns the validation of UTF-8 in JavaScript (RFC 3629 §4), and its decoding: the twin of native/kernels/utf8.cc and utf8-decode.cc.
 import { Utf8State } from '../../core/utf8.js'
 
 const { NEEDED_MASK, LOWEST_SHIFT, HIGHEST_SHIFT } = Utf8State
@@ -22,6 +22,15 @@ export function validateUtf8(state: number, bytes: Uint8Array): number {
     if (current < 0) return -(i + 1)
   }
   return current
+}
+
+const { utf8Slice } = Buffer.prototype as unknown as {
+  utf8Slice(this: Uint8Array, start: number, end: number): string
+}
+
+/** The twin of `Kernels.decodeUtf8`. */
+export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+  return utf8Slice.call(bytes, start, end)
 }
 
 function afterContinuation(state: number, byte: number): number {
