@@ -1,9 +1,21 @@
 // Owns the options of servers: meaning, unit, default, cost; and the check that names the wrong one.
 import { createSecureContext, type TlsOptions } from 'node:tls'
+import {
+  boolean,
+  type Check,
+  checkOptions,
+  integer,
+  isProtocol,
+  listOf,
+  MAX_TIMEOUT_MS,
+  object,
+  oneOf,
+  refuseOption,
+  text
+} from '../checks.js'
 import type { SlowPolicy } from '../connection-settings.js'
 import { WebSocketError } from '../core/errors.js'
 import type { Extension } from '../core/extension.js'
-import { isToken } from '../core/header-values.js'
 import { MAX_HEAD_BYTES, MAX_HEADER_COUNT } from '../core/http-head.js'
 import { DEFAULT_LIMITS } from '../core/limits.js'
 import { describe } from '../core/message.js'
@@ -101,12 +113,6 @@ export type ResolvedOptions = Required<Omit<ServerOptions, UndefinedByDefault>> 
   Pick<ServerOptions, UndefinedByDefault>
 type UndefinedByDefault = 'host' | 'socketPath' | 'tls' | 'locations' | 'trustedOrigins' | 'logger'
 
-/** Longest delay that timers of Node.js can wait, about 24 days. */
-export const MAX_TIMEOUT_MS = 2 ** 31 - 1
-
-/** Returns what a value must be, or null if it is that. */
-export type Check = (value: unknown) => string | null
-
 const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   host: text,
   port: integer(0, 65_535),
@@ -146,24 +152,14 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   checkOptions(options, CHECKS)
   const resolved = withDefaults(options)
   if (resolved.lowWatermarkBytes > resolved.highWatermarkBytes) {
-    fail(
+    refuseOption(
       `lowWatermarkBytes (${resolved.lowWatermarkBytes}) is above highWatermarkBytes (${resolved.highWatermarkBytes})`
     )
   }
   if (resolved.reusePort && resolved.socketPath !== undefined) {
-    fail('reusePort is for TCP ports, and socketPath is given')
+    refuseOption('reusePort is for TCP ports, and socketPath is given')
   }
   return resolved
-}
-
-/** Checks options one by one. Throws WebSocketError 'invalid-option', naming the first wrong one. */
-export function checkOptions(options: object, checks: Readonly<Record<string, Check>>): void {
-  for (const [name, value] of Object.entries(options)) {
-    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
-    if (check === undefined) fail(`there is no option "${name}"; there are ${Object.keys(checks).join(', ')}`)
-    const expected = value === undefined ? null : check(value)
-    if (expected !== null) fail(`${name} must be ${expected}, not ${describe(value)}`)
-  }
 }
 
 /** Checks the options of `attach`. Returns the paths; undefined: all. Throws WebSocketError 'invalid-option'. */
@@ -172,12 +168,12 @@ export function resolvePaths(
   locations: readonly string[] | undefined
 ): readonly string[] | undefined {
   const wrong = Object.keys(options).find((name) => name !== 'path')
-  if (wrong !== undefined) fail(`attach has no option "${wrong}"; there is path`)
+  if (wrong !== undefined) refuseOption(`attach has no option "${wrong}"; there is path`)
   if (options.path === undefined) return locations
   const paths = typeof options.path === 'string' ? [options.path] : options.path
   const expected = CHECKS.locations(paths)
   if (expected !== null)
-    fail(`path must be a path that begins with '/' or ${expected}, not ${describe(options.path)}`)
+    refuseOption(`path must be a path that begins with '/' or ${expected}, not ${describe(options.path)}`)
   return [...paths]
 }
 
@@ -208,46 +204,6 @@ function withDefaults(options: ServerOptions): ResolvedOptions {
     onslow: options.onslow ?? 'pause',
     logLevel: options.logLevel ?? 'warn'
   }
-}
-
-function fail(detail: string): never {
-  throw new WebSocketError('invalid-option', { detail })
-}
-
-/** Checks for an integer within limits, which are included. */
-export function integer(lowest: number, highest: number): Check {
-  return (value) =>
-    Number.isInteger(value) && (value as number) >= lowest && (value as number) <= highest
-      ? null
-      : `an integer from ${lowest} to ${highest}`
-}
-
-function oneOf(...values: readonly string[]): Check {
-  return (value) =>
-    values.includes(value as string) ? null : `one of ${values.map((one) => `'${one}'`).join(', ')}`
-}
-
-function listOf(
-  isItem: (value: unknown, index: number, list: readonly unknown[]) => boolean,
-  what: string
-): Check {
-  return (value) => (Array.isArray(value) && value.every(isItem) ? null : `a list of ${what}`)
-}
-
-function isProtocol(value: unknown, index: number, list: readonly unknown[]): boolean {
-  return typeof value === 'string' && isToken(value) && list.indexOf(value) === index
-}
-
-function text(value: unknown): string | null {
-  return typeof value === 'string' && value !== '' ? null : 'a string that is not empty'
-}
-
-function boolean(value: unknown): string | null {
-  return typeof value === 'boolean' ? null : 'true or false'
-}
-
-function object(value: unknown): string | null {
-  return typeof value === 'object' && value !== null ? null : 'an object'
 }
 
 /** Members of `tls` of which one at least says who the server is. */

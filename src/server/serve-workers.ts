@@ -4,9 +4,9 @@ import { availableParallelism } from 'node:os'
 import { resolve as resolvePath } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { type Check, checkOptions, integer, MAX_TIMEOUT_MS } from '../checks.js'
 import { CloseCode, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
-import { type Check, checkOptions, integer, MAX_TIMEOUT_MS } from './options.js'
 import type { CloseOrder, ListeningReport, WorkerTask } from './worker-task.js'
 
 /** Delay before a crashed worker is started again: it doubles with each crash, up to the second value. */
