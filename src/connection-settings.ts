@@ -1,14 +1,19 @@
 // Owns what all connections of one endpoint share, and whom they report to.
 import type { Timeouts } from './clock.js'
 import type { Connection } from './connection.js'
+import type { TimedConnection } from './connection-timers.js'
 import type { CloseDetails } from './core/closing.js'
 import type { WebSocketError } from './core/errors.js'
 import type { Message } from './core/message.js'
 import type { ProtocolSettings } from './core/terms.js'
 import type { Logger } from './log.js'
 
-/** What to do with a connection whose send queue passed its high watermark. */
-export type SlowPolicy = 'pause' | 'close'
+/**
+ * What to do with a connection whose peer does not read. 'pause': stop reading from it until its send queue is at the low
+ * watermark. 'close': close it with 1008 above the high one. 'continue': nothing; whoever sends looks at `bufferedAmount`. Two
+ * peers that both pause may wait for each other for ever, so one side, by custom the client, goes on reading.
+ */
+export type SlowPolicy = 'pause' | 'close' | 'continue'
 
 /** Whose events a connection reports: those of a server, or of a client. Exceptions thrown by these are caught. */
 export interface ConnectionOwner<T> {
@@ -38,9 +43,9 @@ export interface ConnectionSettings<T> {
   readonly highWatermarkBytes: number
   readonly onslow: SlowPolicy
   /** Waits for the peer's close frame and for the end of the transport. */
-  readonly closeTimeouts: Timeouts<Connection<T>>
+  readonly closeTimeouts: Timeouts<TimedConnection>
   /** Waits until the next ping of our own is due. */
-  readonly pingTimeouts: Timeouts<Connection<T>>
+  readonly pingTimeouts: Timeouts<TimedConnection>
   /** Waits for a sign of life after a ping. */
-  readonly pongTimeouts: Timeouts<Connection<T>>
+  readonly pongTimeouts: Timeouts<TimedConnection>
 }

@@ -128,11 +128,11 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   /**
    * Begins the closing handshake and resolves when the connection is over; it never rejects. What is queued is sent
    * before. A peer that does not answer within closeTimeoutMs is dropped. `code`: 1000-1003, 1007-1014 or 3000-4999;
-   * default 1000. `reason`: at most 123 bytes of UTF-8. Throws WebSocketError 'invalid-argument' for others.
+   * default 1000; null sends none. `reason`: at most 123 bytes of UTF-8. Throws WebSocketError 'invalid-argument' for others.
    */
-  close(code: number = CloseCode.NORMAL, reason = ''): Promise<CloseDetails> {
+  close(code: number | null = CloseCode.NORMAL, reason = ''): Promise<CloseDetails> {
     const isOpen = this.#protocol.state === 'open'
-    this.#protocol.close(code, reason)
+    this.#protocol.close(code ?? undefined, reason)
     if (isOpen) {
       // The peer's close frame may stand behind what a pause holds back.
       this.resume()
@@ -351,9 +351,11 @@ export class Connection<T = undefined> implements ProtocolHandler, RowHandler, H
   }
 
   #checkPressure(): void {
-    if (this.#settings.onslow === 'pause') this.#pause(Flag.PAUSED_BY_PRESSURE)
+    const { onslow } = this.#settings
+    if (onslow === 'pause') this.#pause(Flag.PAUSED_BY_PRESSURE)
     // What was sent in one go is no sign of a slow peer, as long as the kernel has not refused any of it.
-    else if (this.#transport.queue.isWriting) this.#fail(new WebSocketError('slow-consumer'))
+    else if (onslow === 'close' && this.#transport.queue.isWriting)
+      this.#fail(new WebSocketError('slow-consumer'))
   }
 
   #pause(reason: number): void {

@@ -1,9 +1,9 @@
 // Owns the making of connections out of their parts, and what all connections of one endpoint share: settings, time
 // limits, the set of open ones. Must not know handshakes or policies.
 import type { Duplex } from 'node:stream'
-import { Timeouts } from './clock.js'
 import { Connection } from './connection.js'
 import type { ConnectionOwner, ConnectionSettings, SlowPolicy } from './connection-settings.js'
+import { ConnectionTimers } from './connection-timers.js'
 import { CloseCode, type CloseDetails } from './core/closing.js'
 import type { NegotiatedExtension } from './core/extension.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
@@ -32,6 +32,10 @@ export interface EndpointOptions<T> {
   readonly pingIntervalMs: number
   readonly pongTimeoutMs: number
   readonly keepRequest: boolean
+  /** Shared with other endpoints. Default: its own. */
+  readonly timers?: ConnectionTimers
+  /** Where open connections are kept, shared with other endpoints. Default: its own. */
+  readonly connections?: Set<Connection<T>>
 }
 
 /** What a handshake came to. */
@@ -49,11 +53,13 @@ export interface Opened<T> {
 /** Makes connections and keeps those that are open. */
 export class Endpoint<T> {
   /** The open connections, in the order in which they opened. */
-  readonly connections = new Set<Connection<T>>()
+  readonly connections: Set<Connection<T>>
   readonly #settings: ConnectionSettings<T>
   readonly #keepRequest: boolean
 
   constructor(options: EndpointOptions<T>) {
+    const { timers = new ConnectionTimers() } = options
+    this.connections = options.connections ?? new Set()
     this.#keepRequest = options.keepRequest
     this.#settings = {
       protocol: { role: options.role, limits: options.limits, environment },
@@ -64,15 +70,9 @@ export class Endpoint<T> {
       lowWatermarkBytes: options.lowWatermarkBytes,
       highWatermarkBytes: options.highWatermarkBytes,
       onslow: options.onslow,
-      closeTimeouts: new Timeouts(options.closeTimeoutMs, (connection: Connection<T>) =>
-        connection.expireClose()
-      ),
-      pingTimeouts: new Timeouts(options.pingIntervalMs, (connection: Connection<T>) =>
-        connection.expirePing()
-      ),
-      pongTimeouts: new Timeouts(options.pongTimeoutMs, (connection: Connection<T>) =>
-        connection.expirePong()
-      )
+      closeTimeouts: timers.closing(options.closeTimeoutMs),
+      pingTimeouts: timers.ping(options.pingIntervalMs),
+      pongTimeouts: timers.pong(options.pongTimeoutMs)
     }
   }
 

@@ -1,5 +1,6 @@
 // Owns every error: its code, the text a user reads, the close code a peer gets and the RFC section behind it.
 // Must not know who raises them.
+import type { HeaderFields } from './header-fields.js'
 
 interface ErrorEntry {
   /** Close code that the peer gets; null where nothing is sent. */
@@ -133,6 +134,8 @@ const HANDSHAKE_ERRORS = {
     text: 'the server did not answer with status 101',
     source: 'RFC 6455 §4.1'
   },
+  'too-many-redirects': { closeCode: null, text: 'the server redirects more often than maxRedirects' },
+  'unsafe-redirect': { closeCode: null, text: 'the server redirects to where a client must not follow' },
   'wrong-accept': {
     closeCode: null,
     text: 'the Sec-WebSocket-Accept of the response does not match the key sent',
@@ -190,6 +193,11 @@ const OTHER_ERRORS = {
   'invalid-argument': { closeCode: null, text: 'an argument is not valid' },
   'invalid-option': { closeCode: null, text: 'an option is not valid' },
   'listen-failed': { closeCode: null, text: 'the server cannot listen' },
+  'invalid-url': { closeCode: null, text: 'the URL is not one of a WebSocket', source: 'RFC 6455 §3' },
+  'connect-failed': { closeCode: null, text: 'the server cannot be reached' },
+  aborted: { closeCode: null, text: 'the opening handshake was aborted' },
+  'gave-up': { closeCode: null, text: 'the connection is not tried again' },
+  'outbox-full': { closeCode: null, text: 'there is no connection, and the outbox has no room' },
   'tier-unavailable': { closeCode: null, text: 'the tier that HOTSOCKET_TIER asks for is not available' }
 } as const satisfies Record<string, ErrorEntry>
 
@@ -202,6 +210,16 @@ export type HandshakeErrorCode = keyof typeof HANDSHAKE_ERRORS
 /** Every value of `WebSocketError.code`. */
 export type ErrorCode = keyof typeof ERRORS
 
+/** The answer of a server that did not open a WebSocket. */
+export interface RefusalResponse {
+  readonly status: number
+  /** The text behind the status; empty if there was none. */
+  readonly reason: string
+  readonly headers: HeaderFields
+  /** The beginning of the body, at most `maxBodyBytes`. */
+  readonly body: Uint8Array
+}
+
 /** What a `WebSocketError` carries besides its code. */
 export interface ErrorDetails {
   /** What exactly was met, appended to the text: the value, the size and its limit, what to do. */
@@ -209,6 +227,7 @@ export interface ErrorDetails {
   /** Close code for the peer, where it differs from the table's. */
   closeCode?: number
   cause?: unknown
+  response?: RefusalResponse
 }
 
 /** The one error class. `code` tells what happened; the text adds with which value, and the source of the rule. */
@@ -217,6 +236,8 @@ export class WebSocketError extends Error {
   readonly code: ErrorCode
   /** The close code that the peer was sent, or null. */
   readonly closeCode: number | null
+  /** A client's: what the server answered instead of opening a WebSocket; null for all other errors. */
+  readonly response: RefusalResponse | null
 
   constructor(code: ErrorCode, details: ErrorDetails = {}) {
     const entry: ErrorEntry = ERRORS[code]
@@ -228,6 +249,7 @@ export class WebSocketError extends Error {
     )
     this.code = code
     this.closeCode = details.closeCode ?? entry.closeCode
+    this.response = details.response ?? null
   }
 }
 

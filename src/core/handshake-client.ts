@@ -34,6 +34,14 @@ export interface OpeningRequest {
 
 /** Encodes the request. Throws 'invalid-argument', naming what cannot be sent. Source: RFC 6455 §4.1. */
 export function encodeRequest(request: OpeningRequest): Uint8Array {
+  return encodeHead(`GET ${request.target} HTTP/1.1`, listRequestFields(request))
+}
+
+/**
+ * Lists the header fields of the request, for whoever writes it another way. Throws 'invalid-argument', naming what cannot
+ * be sent. Source: RFC 6455 §4.1.
+ */
+export function listRequestFields(request: OpeningRequest): [string, string][] {
   const { host, target, key, protocols = [], extensions = [], origin = null, headers = {} } = request
   if (!isAuthority(host)) fail(`the host ${JSON.stringify(host)}`)
   if (!/^\/[\x21\x22\x24-\x7e]*$/.test(target)) fail(`the request target ${JSON.stringify(target)}`)
@@ -42,7 +50,7 @@ export function encodeRequest(request: OpeningRequest): Uint8Array {
   if (new Set(protocols).size < protocols.length) fail('a subprotocol is listed twice')
   if (origin !== null && !isFieldValue(origin)) fail('the origin')
   const extensionList = formatExtensions(extensions) ?? fail('the name or a parameter of an extension')
-  return encodeHead(`GET ${target} HTTP/1.1`, [
+  const fields: [string, string | null][] = [
     ['Host', host],
     ['Upgrade', 'websocket'],
     ['Connection', 'Upgrade'],
@@ -52,7 +60,8 @@ export function encodeRequest(request: OpeningRequest): Uint8Array {
     ['Sec-WebSocket-Extensions', extensionList || null],
     ['Origin', origin],
     ...listHeaders(headers)
-  ])
+  ]
+  return fields.filter((field): field is [string, string] => field[1] !== null)
 }
 
 /** What a response is held against. */

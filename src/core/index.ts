@@ -21,6 +21,7 @@ export {
   type ErrorCode,
   type ErrorDetails,
   type HandshakeErrorCode,
+  type RefusalResponse,
   type ViolationCode,
   WebSocketError
 } from './errors.js'

@@ -13,17 +13,14 @@ import {
   refuseOption,
   text
 } from '../checks.js'
+import { CONNECTION_CHECKS, type ConnectionOptions, withConnectionDefaults } from '../connection-options.js'
 import type { SlowPolicy } from '../connection-settings.js'
 import { WebSocketError } from '../core/errors.js'
-import type { Extension } from '../core/extension.js'
-import { MAX_HEAD_BYTES, MAX_HEADER_COUNT } from '../core/http-head.js'
-import { DEFAULT_LIMITS } from '../core/limits.js'
 import { describe } from '../core/message.js'
 import { checkTrustedOrigins } from '../core/origin.js'
-import { LOG_LEVELS, type Logger, type LogLevel } from '../log.js'
 
 /** Options of a server. All have a default. */
-export interface ServerOptions {
+export interface ServerOptions extends ConnectionOptions {
   /** Address or name to listen at. Default: all addresses of the machine. */
   host?: string
   /** TCP port to listen at, 0-65535. Default 0: a free one; `server.port` tells which. */
@@ -41,8 +38,6 @@ export interface ServerOptions {
   tls?: TlsOptions
   /** Subprotocols that the server speaks: the first one that the client offers and that is in here is chosen. Default: none. */
   protocols?: readonly string[]
-  /** Extensions that are accepted when a client offers them. Default: none. */
-  extensions?: readonly Extension[]
   /** Paths that are served, exactly; others get 404. Default: all. */
   locations?: readonly string[]
   /**
@@ -60,43 +55,11 @@ export interface ServerOptions {
   keepRequest?: boolean
   /** Longest opening handshake in ms, `onhandshake` included; a TLS handshake before it has as long. 0 waits for ever. Default 10 000. */
   handshakeTimeoutMs?: number
-  /** How long to wait in ms for the peer's close frame, and then for the end of the transport; 0 waits for ever. Default 2 000. */
-  closeTimeoutMs?: number
-  /** Time between pings to each client in ms; 0 sends none, and lost clients stay unnoticed. Default 30 000. */
-  pingIntervalMs?: number
-  /** How long a client may give no sign of life after a ping, in ms; 0 waits for ever. Default 20 000. */
-  pongTimeoutMs?: number
-  /** Longest message in bytes. Default 64 MiB. Raising it: one client may make the process hold that much. */
-  maxMessageBytes?: number
-  /** Longest frame in bytes. Default: as `maxMessageBytes`. */
-  maxFrameBytes?: number
-  /** Most frames of one message. Default 65 536. Raising it: more work per message. */
-  maxFragments?: number
-  /** Pings answered one by one while the answers wait to be sent; of more, the newest one is answered. Default 64. */
-  maxUnansweredPings?: number
-  /** Longest head of a request in bytes. Default 16 KiB. Raising it: that much for each handshake under way. */
-  maxHeadBytes?: number
-  /** Most header fields of a request. Default 100. */
-  maxHeaderCount?: number
-  /**
-   * Send queue of a client in bytes at or below which it is read again and `drained` resolves; above it `onslow: 'pause'` stops
-   * reading as soon as the kernel refuses bytes. Default 64 KiB. Raising it: that much more memory per slow client.
-   */
-  lowWatermarkBytes?: number
-  /**
-   * Send queue of a client in bytes above which `onslow` applies, whether the kernel has refused any of it or not, and `send` returns
-   * 'queued'. Default 1 MiB.
-   */
-  highWatermarkBytes?: number
   /**
    * What becomes of a client that does not read: 'pause' stops reading from it, above the low watermark if the kernel refuses bytes
-   * and above the high one in any case; 'close' closes it with 1008 above the high one. Default 'pause'.
+   * and above the high one in any case; 'close' closes it with 1008 above the high one; 'continue' does nothing. Default 'pause'.
    */
   onslow?: SlowPolicy
-  /** What is logged: 'silent', 'error', 'warn', 'info' or 'debug'. Default 'warn'. */
-  logLevel?: LogLevel
-  /** Where log lines go: anything with the methods error, warn, info and debug. Default: the standard error stream. */
-  logger?: Logger
 }
 
 /** Options of `attach`. */
@@ -121,7 +84,6 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   reusePort: boolean,
   tls: tlsOptions,
   protocols: listOf(isProtocol, 'subprotocol names (tokens), none twice'),
-  extensions: listOf((value) => typeof value === 'object' && value !== null, 'extensions'),
   locations: listOf(
     (value) => typeof value === 'string' && value.startsWith('/'),
     "paths that begin with '/'"
@@ -131,31 +93,14 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
     value === Number.POSITIVE_INFINITY ? null : integer(1, Number.MAX_SAFE_INTEGER)(value),
   keepRequest: boolean,
   handshakeTimeoutMs: integer(0, MAX_TIMEOUT_MS),
-  closeTimeoutMs: integer(0, MAX_TIMEOUT_MS),
-  pingIntervalMs: integer(0, MAX_TIMEOUT_MS),
-  pongTimeoutMs: integer(0, MAX_TIMEOUT_MS),
-  maxMessageBytes: integer(1, Number.MAX_SAFE_INTEGER),
-  maxFrameBytes: integer(1, Number.MAX_SAFE_INTEGER),
-  maxFragments: integer(1, Number.MAX_SAFE_INTEGER),
-  maxUnansweredPings: integer(1, Number.MAX_SAFE_INTEGER),
-  maxHeadBytes: integer(64, 2 ** 30),
-  maxHeaderCount: integer(1, 2 ** 20),
-  lowWatermarkBytes: integer(0, Number.MAX_SAFE_INTEGER),
-  highWatermarkBytes: integer(1, Number.MAX_SAFE_INTEGER),
-  onslow: oneOf('pause', 'close'),
-  logLevel: oneOf(...LOG_LEVELS),
-  logger: object
+  onslow: oneOf('pause', 'close', 'continue'),
+  ...CONNECTION_CHECKS
 }
 
 /** Checks options and fills in the defaults. Throws WebSocketError 'invalid-option', naming the first wrong one. */
 export function resolveOptions(options: ServerOptions): ResolvedOptions {
   checkOptions(options, CHECKS)
   const resolved = withDefaults(options)
-  if (resolved.lowWatermarkBytes > resolved.highWatermarkBytes) {
-    refuseOption(
-      `lowWatermarkBytes (${resolved.lowWatermarkBytes}) is above highWatermarkBytes (${resolved.highWatermarkBytes})`
-    )
-  }
   if (resolved.reusePort && resolved.socketPath !== undefined) {
     refuseOption('reusePort is for TCP ports, and socketPath is given')
   }
@@ -178,31 +123,16 @@ export function resolvePaths(
 }
 
 function withDefaults(options: ServerOptions): ResolvedOptions {
-  const maxMessageBytes = options.maxMessageBytes ?? DEFAULT_LIMITS.maxMessageBytes
-  const highWatermarkBytes = options.highWatermarkBytes ?? 1024 * 1024
   return {
-    ...options,
+    ...withConnectionDefaults(options),
     port: options.port ?? 0,
     backlog: options.backlog ?? 511,
     reusePort: options.reusePort ?? false,
     protocols: options.protocols ?? [],
-    extensions: options.extensions ?? [],
     maxConnections: options.maxConnections ?? Number.POSITIVE_INFINITY,
     keepRequest: options.keepRequest ?? false,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
-    closeTimeoutMs: options.closeTimeoutMs ?? 2_000,
-    pingIntervalMs: options.pingIntervalMs ?? 30_000,
-    pongTimeoutMs: options.pongTimeoutMs ?? 20_000,
-    maxMessageBytes,
-    maxFrameBytes: options.maxFrameBytes ?? maxMessageBytes,
-    maxFragments: options.maxFragments ?? DEFAULT_LIMITS.maxFragments,
-    maxUnansweredPings: options.maxUnansweredPings ?? DEFAULT_LIMITS.maxUnansweredPings,
-    maxHeadBytes: options.maxHeadBytes ?? MAX_HEAD_BYTES,
-    maxHeaderCount: options.maxHeaderCount ?? MAX_HEADER_COUNT,
-    lowWatermarkBytes: options.lowWatermarkBytes ?? Math.min(64 * 1024, highWatermarkBytes),
-    highWatermarkBytes,
-    onslow: options.onslow ?? 'pause',
-    logLevel: options.logLevel ?? 'warn'
+    onslow: options.onslow ?? 'pause'
   }
 }
 

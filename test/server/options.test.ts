@@ -102,7 +102,7 @@ describe('a wrong option', () => {
     ['trustedOrigins', [5], "trustedOrigins must be '*' or a list of origins"],
     ['trustedOrigins', ['a.test'], 'trustedOrigins has "a.test", which is not an origin'],
     ['keepRequest', 1, 'keepRequest must be true or false'],
-    ['onslow', 'drop', "onslow must be one of 'pause', 'close', not string drop"],
+    ['onslow', 'drop', "onslow must be one of 'pause', 'close', 'continue', not string drop"],
     [
       'logLevel',
       'verbose',
