@@ -67,3 +67,28 @@ export function boolean(value: unknown): string | null {
 export function object(value: unknown): string | null {
   return typeof value === 'object' && value !== null ? null : 'an object'
 }
+
+/** Checks for a function. */
+export function callable(value: unknown): string | null {
+  return typeof value === 'function' ? null : 'a function'
+}
+
+/**
+ * Tells handlers from the other options. Those that are undefined are left out. Throws WebSocketError 'invalid-option',
+ * naming a handler that is no function.
+ */
+export function splitHandlers<Options extends object, Name extends keyof Options & string>(
+  options: Options,
+  names: readonly Name[]
+): [Partial<Pick<Options, Name>>, Omit<Options, Name>] {
+  const handlers: Partial<Pick<Options, Name>> = {}
+  const rest: Partial<Options> = { ...options }
+  for (const name of names) {
+    const handler = options[name]
+    delete rest[name]
+    if (handler === undefined) continue
+    if (typeof handler !== 'function') refuseOption(`${name} must be a function, not ${describe(handler)}`)
+    handlers[name] = handler
+  }
+  return [handlers, rest as Omit<Options, Name>]
+}

@@ -1,10 +1,15 @@
 // Owns the public face of the package `hotsocket`.
+export { Agent, type ConnectOptions } from './client/agent.js'
+export { connect } from './client/connect.js'
+export type { ClientHandlers, HandshakeResponse } from './client/handlers.js'
+export type { ClientAuth, ClientOptions } from './client/options.js'
 export { Connection } from './connection.js'
+export type { ConnectionOptions } from './connection-options.js'
 export type { SlowPolicy } from './connection-settings.js'
 export { ReadyState, type SendOptions, type SendStatus } from './connection-status.js'
 export { CloseCode, type CloseDetails } from './core/closing.js'
 export type { Environment } from './core/environment.js'
-export { type ErrorCode, WebSocketError } from './core/errors.js'
+export { type ErrorCode, type RefusalResponse, WebSocketError } from './core/errors.js'
 export type {
   AcceptedExtension,
   Extension,

@@ -110,7 +110,7 @@ function isSpace(code: number): boolean {
 }
 
 /** Steps through a value once, skipping space before whatever it is asked for. */
-class ValueReader {
+export class ValueReader {
   readonly #text: string
   #at = 0
 
@@ -137,6 +137,12 @@ class ValueReader {
   takeToken(): string | null {
     this.#skipSpace()
     return this.#match(/[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y)
+  }
+
+  /** Takes what some schemes of authentication have instead of parameters, if a comma or the end follows. Source: RFC 9110 §11.2. */
+  takeToken68(): string | null {
+    this.#skipSpace()
+    return this.#match(/[A-Za-z0-9\-._~+/]+=*(?=[ \t]*(?:,|$))/y)
   }
 
   /** Takes a quoted string; returns what it stands for, without quotes and backslashes. */

@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
+import { splitHandlers } from '../checks.js'
 import type { Connection } from '../connection.js'
 import type { ConnectionOwner } from '../connection-settings.js'
 import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
@@ -51,7 +52,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
 
   /** Throws WebSocketError 'invalid-option', naming the option that is wrong. */
   constructor(options: AsyncServerOptions<T> = {}) {
-    const [handlers, rest] = splitHandlers(options)
+    const [handlers, rest] = splitHandlers(options, HANDLER_NAMES)
     this.#options = resolveOptions(rest)
     this.#logger = createLogger(this.#options.logLevel, this.#options.logger)
     Object.assign(this, handlers)
@@ -225,21 +226,4 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     )
     return { endpoint: this.#endpoint, door: this.#door }
   }
-}
-
-function splitHandlers<T>(options: AsyncServerOptions<T>): [Partial<ServerHandlers<T>>, ServerOptions] {
-  const handlers: Partial<ServerHandlers<T>> = {}
-  const rest: AsyncServerOptions<T> = { ...options }
-  for (const name of HANDLER_NAMES) {
-    const handler = options[name]
-    delete rest[name]
-    if (handler === undefined) continue
-    if (typeof handler !== 'function') {
-      throw new WebSocketError('invalid-option', {
-        detail: `${name} must be a function, not ${describe(handler)}`
-      })
-    }
-    Object.assign(handlers, { [name]: handler })
-  }
-  return [handlers, rest]
 }

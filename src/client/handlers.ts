@@ -1,0 +1,106 @@
+// Owns the names and meanings of a client's handlers, and who is told when one is not given.
+import type { Connection } from '../connection.js'
+import type { ConnectionOwner } from '../connection-settings.js'
+import type { CloseDetails } from '../core/closing.js'
+import type { WebSocketError } from '../core/errors.js'
+import type { ExtensionOffer } from '../core/extension.js'
+import type { HeaderFields } from '../core/header-fields.js'
+import type { Message } from '../core/message.js'
+import type { Logger } from '../log.js'
+
+/** A server's answer that opens a WebSocket: it has passed all checks. */
+export interface HandshakeResponse {
+  readonly headers: HeaderFields
+  /** The subprotocol that the server chose, or null. */
+  readonly protocol: string | null
+  /** The extensions that the server agreed to. */
+  readonly extensions: readonly ExtensionOffer[]
+}
+
+/** The handlers of a client, given with the options of `connect`. */
+export interface ClientHandlers<T> {
+  /**
+   * The server agreed; the connection is not open yet. For what stands in the response's headers (cookies, say). If it
+   * throws, `connect` rejects with 'handler-failed' and the connection is dropped.
+   */
+  onhandshake(response: HandshakeResponse): unknown
+  /** The connection is open; called before `connect` resolves. */
+  onopen(connection: Connection<T>): unknown
+  /** A message arrived: see `ServerHandlers.onmessage`. The first one may come before `connect` resolves. */
+  onmessage(connection: Connection<T>, message: Message): unknown
+  /** The last byte of a message is with the kernel: see `ServerHandlers.onsent`. */
+  onsent(connection: Connection<T>, message: Message): unknown
+  /** The connection is over, and the message is not known to be sent: see `ServerHandlers.onunsent`. */
+  onunsent(connection: Connection<T>, message: Message, reason: WebSocketError): unknown
+  /** The server's ping arrived; it is answered already. */
+  onping(connection: Connection<T>, payload: Uint8Array): unknown
+  /** A pong arrived. `roundTripMs`: since our ping that it answers; null if it answers none. */
+  onpong(connection: Connection<T>, payload: Uint8Array, roundTripMs: number | null): unknown
+  /** The connection is over: see `ServerHandlers.onclose`. Not called for one that did not open: `connect` rejects. */
+  onclose(connection: Connection<T>, code: number, reason: string, details: CloseDetails): unknown
+  /** The server broke a rule, or a handler threw ('handler-failed'). The connection ends. Default: it is logged. */
+  onerror(connection: Connection<T>, error: WebSocketError): unknown
+}
+
+/** The names of all handlers. */
+export const HANDLER_NAMES = [
+  'onhandshake',
+  'onopen',
+  'onmessage',
+  'onsent',
+  'onunsent',
+  'onping',
+  'onpong',
+  'onclose',
+  'onerror'
+] as const satisfies readonly (keyof ClientHandlers<unknown>)[]
+
+/** Whom one connection of a client reports to: the handlers that were given, and nobody for the others. */
+export class ClientOwner<T> implements ClientHandlers<T>, ConnectionOwner<T> {
+  readonly #logger: Logger
+
+  constructor(handlers: Partial<ClientHandlers<T>>, logger: Logger) {
+    this.#logger = logger
+    Object.assign(this, handlers)
+  }
+
+  /** Whether sent messages are to be remembered. */
+  get reportsSent(): boolean {
+    const { onsent, onunsent } = ClientOwner.prototype
+    return this.onsent !== onsent || this.onunsent !== onunsent
+  }
+
+  onhandshake(_response: HandshakeResponse): unknown {
+    return undefined
+  }
+  onopen(_connection: Connection<T>): unknown {
+    return undefined
+  }
+  onmessage(_connection: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onsent(_connection: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onunsent(_connection: Connection<T>, _message: Message, _reason: WebSocketError): unknown {
+    return undefined
+  }
+  onping(_connection: Connection<T>, _payload: Uint8Array): unknown {
+    return undefined
+  }
+  onpong(_connection: Connection<T>, _payload: Uint8Array, _roundTripMs: number | null): unknown {
+    return undefined
+  }
+  onclose(_connection: Connection<T>, _code: number, _reason: string, _details: CloseDetails): unknown {
+    return undefined
+  }
+  onerror(connection: Connection<T>, error: WebSocketError): unknown {
+    const who = `server ${connection.remoteAddress ?? connection.id}`
+    if (error.code !== 'handler-failed') this.#logger.info(`${who}: ${error.message}`)
+    else
+      this.#logger.error(
+        `${who}: ${error.message}\n${(error.cause as Error | undefined)?.stack ?? error.cause}`
+      )
+    return undefined
+  }
+}
