@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config'
 const tiered = [
   'test/connection*.test.ts',
   'test/{server,transport,interop,property}/**/*.test.ts',
-  'test/endpoint.test.ts'
+  'test/endpoint.test.ts',
+  'test/client/{connect,agent,secure}.test.ts'
 ]
 
 // Tests over real sockets and timers may fail on a machine that is busy with something else; one that passes only the

@@ -36,6 +36,8 @@ export class Attempt {
   #resolve: (answer: Answer) => void = () => {}
   #reject: (error: WebSocketError) => void = () => {}
   #request: ClientRequest | null = null
+  /** Its own; that of an agent belongs to the agent. */
+  #socket: Socket | null = null
   /** The answer's head, and what has come of its body. */
   #message: IncomingMessage | null = null
   readonly #body: Buffer[] = []
@@ -79,16 +81,9 @@ export class Attempt {
     request.maxHeadersCount = options.maxHeaderCount + 1
     request.on('upgrade', (message, socket, rest) => this.#upgrade(message, socket, rest))
     request.on('response', (message) => this.#respond(message))
-    request.on('information', ({ statusCode, statusMessage, rawHeaders, httpVersion }) => {
-      // A 101 that names no upgrade: Node.js takes it for a hint, and waits for more.
-      if (statusCode !== 101) return
-      const headers = new HeaderFields(rawHeaders)
-      const head = { version: httpVersion, status: statusCode, reason: statusMessage, headers }
-      const rest = new Uint8Array(0)
-      if (request.socket !== null) this.#succeed({ head, socket: request.socket, rest })
-    })
-    request.on('error', (error) => this.#fail(error))
-    request.on('close', () => this.#fail(new Error('the request was closed')))
+    // Once there is a refusal, what is told of its message counts: its body may end behind the request.
+    request.on('error', (error) => this.#message ?? this.#fail(error))
+    request.on('close', () => this.#message ?? this.#fail(new Error('the request was closed')))
     request.end()
     return request
   }
@@ -97,21 +92,31 @@ export class Attempt {
     const { target, options, sessions } = this.#settings
     const address = addressOf(target, options)
     // The types of `connect` ask for either a port or a path, and `addressOf` gives one of them.
-    if (!target.isSecure) return connectTcp(address as { path: string })
+    if (!target.isSecure) {
+      this.#socket = connectTcp(address as { path: string })
+      return this.#socket
+    }
     const session = sessions.find(target, options.tls)
     const isNamed = target.socketPath === null && isIP(target.host) === 0
-    const socket = connectTls({
+    const tlsOptions = {
       ALPNProtocols: ['http/1.1'],
       ...(isNamed && { servername: target.host }),
       ...(session && { session }),
       ...options.tls,
       ...(address as { path: string })
-    })
-    sessions.keep(socket, target, options.tls)
-    return socket
+    }
+    try {
+      const socket = connectTls(tlsOptions)
+      sessions.keep(socket, target, options.tls)
+      this.#socket = socket
+      return socket
+    } catch (cause) {
+      // Keys, certificates or cipher lists that OpenSSL cannot read.
+      throw new WebSocketError('invalid-option', { detail: `tls: ${(cause as Error).message}`, cause })
+    }
   }
 
-  #upgrade(message: IncomingMessage, socket: Duplex, rest: Buffer): void {
+  #upgrade(message: IncomingMessage, socket: Duplex, rest: Uint8Array): void {
     const { maxHeaderCount } = this.#settings.options
     if (message.rawHeaders.length > 2 * maxHeaderCount) this.#failFor(tooManyHeaders(maxHeaderCount), socket)
     else this.#succeed({ head: headOf(message), socket, rest })
@@ -127,6 +132,8 @@ export class Attempt {
   }
 
   #respond(message: IncomingMessage): void {
+    // One without Upgrade and Connection is a response like any other to Node.js.
+    if (message.statusCode === 101) return this.#upgrade(message, message.socket, NO_BYTES)
     this.#message = message
     const { maxBodyBytes, maxHeaderCount } = this.#settings.options
     message.on('error', () => this.#refuse())
@@ -149,14 +156,20 @@ export class Attempt {
     const { status, reason, headers } = headOf(message)
     const body = Buffer.concat(this.#body).subarray(0, this.#settings.options.maxBodyBytes)
     this.#resolve({ response: { status, reason, headers, body } })
-    this.#request?.destroy()
+    this.#destroy()
   }
 
   #fail(error: Error): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#reject(this.#explain(error))
+    this.#destroy()
+  }
+
+  #destroy(): void {
     this.#request?.destroy()
+    // When a response has ended, a request leaves its socket to the other side's manners.
+    this.#socket?.destroy()
   }
 
   #failFor(error: WebSocketError, socket: Duplex): void {
@@ -182,6 +195,8 @@ export class Attempt {
     return new WebSocketError('connect-failed', { detail, cause })
   }
 }
+
+const NO_BYTES = new Uint8Array(0)
 
 /** What the codes of Node.js mean for somebody who wanted to connect; of others its message is shown. */
 const WHY: ReadonlyMap<string, string> = new Map([

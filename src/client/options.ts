@@ -137,7 +137,7 @@ const AUTH_CHECKS: { readonly [Name in keyof Required<ClientAuth>]: Check } = {
 
 /** A wrong password must not stand in a message, so the values are not shown. */
 function auth(value: unknown): string | null {
-  if (object(value) !== null) return 'an object with username and password'
+  if (object(value) !== null) refuseOption('auth must be an object with username and password')
   const given = value as Readonly<Record<string, unknown>>
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(AUTH_CHECKS, name))
