@@ -92,7 +92,9 @@ export class Opening<T> implements Cancellable {
     let target = parseUrl(url)
     let { headers } = options
     const auth = options.auth ?? target.credentials
-    let authorization = auth === null ? null : new Authorization(auth)
+    // What the application has written itself stays: it may know better.
+    const isGiven = headers.some(([name]) => name.toLowerCase() === 'authorization')
+    let authorization = auth === null || isGiven ? null : new Authorization(auth)
     for (let redirects = 0; ; ) {
       const request = this.#describe(target, headers, authorization)
       const answer = await this.#try(target, request.fields, authorization !== null)
@@ -126,10 +128,7 @@ export class Opening<T> implements Cancellable {
     const key = makeKey(environment.randomBytes(16))
     const offers = offerExtensions(extensions)
     const credentials = authorization?.header(target.path) ?? null
-    const own = [...headers]
-    // What the application has written itself stays: it may know better.
-    const isGiven = own.some(([name]) => name.toLowerCase() === 'authorization')
-    if (credentials !== null && !isGiven) own.push(['Authorization', credentials])
+    const own = credentials === null ? headers : [...headers, ['Authorization', credentials] as const]
     const request = {
       host: target.authority,
       target: target.path,
