@@ -3,6 +3,13 @@ export { Agent, type ConnectOptions } from './client/agent.js'
 export { connect } from './client/connect.js'
 export type { ClientHandlers, HandshakeResponse } from './client/handlers.js'
 export type { ClientAuth, ClientOptions } from './client/options.js'
+export {
+  connectPersistently,
+  PersistentConnection,
+  type PersistentOptions,
+  type UrlSource
+} from './client/persistent.js'
+export type { Outage, ReconnectOptions, Retry } from './client/persistent-options.js'
 export { Connection } from './connection.js'
 export type { ConnectionOptions } from './connection-options.js'
 export type { SlowPolicy } from './connection-settings.js'

@@ -107,6 +107,10 @@ export function checkCallback(callback: unknown): void {
 }
 
 /** Tells the callback of a message that was not accepted: not before `send` has returned, as for the others. */
-export function refuseCallback(caller: HandlerCaller, callback: SentCallback): void {
-  queueMicrotask(() => callHandler(caller, () => callback(new WebSocketError('not-open'))))
+export function refuseCallback(
+  caller: HandlerCaller,
+  callback: SentCallback,
+  reason = new WebSocketError('not-open')
+): void {
+  queueMicrotask(() => callHandler(caller, () => callback(reason)))
 }
