@@ -29,7 +29,7 @@ export class Outbox {
    * no message.
    */
   add(sendable: Sendable, options: SendOptions | undefined): boolean {
-    const message = toMessage(sendable instanceof Uint8Array ? sendable.slice() : sendable)
+    const message = toMessage(sendable instanceof Uint8Array ? new Uint8Array(sendable) : sendable)
     const byteLength = lengthOf(message)
     if (this.#maxBytes === 0 || this.#byteLength + byteLength > this.#maxBytes) return false
     this.#byteLength += byteLength

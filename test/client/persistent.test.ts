@@ -66,7 +66,7 @@ describe('Backoff', () => {
 describe('Outbox', () => {
   it('keeps messages in order, up to a number of bytes, and copies them', () => {
     const outbox = new Outbox(10)
-    const bytes = Uint8Array.of(1, 2, 3)
+    const bytes = Buffer.of(1, 2, 3)
     expect([outbox.add('漢', undefined), outbox.add(bytes, undefined), outbox.byteLength]).toEqual([
       true,
       true,
