@@ -3,10 +3,19 @@
 /** Exit codes of the process. */
 export const ExitCode = { OK: 0, FAILURE: 1, USAGE: 2 } as const
 
-/** Where a command writes: `process`, or something else in tests. */
+/** Where a command writes; `isTTY`: to a terminal. */
+export interface CommandOutput {
+  write(text: string | Uint8Array): unknown
+  readonly isTTY?: boolean
+  /** Of streams: 'drain' tells when there is room again after `write` returned false. */
+  once?(event: 'drain', listener: () => void): unknown
+}
+
+/** What a command reads and writes: `process`, or something else in tests. */
 export interface CommandStreams {
-  readonly stdout: { write(text: string): unknown }
-  readonly stderr: { write(text: string): unknown }
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean }
+  readonly stdout: CommandOutput
+  readonly stderr: CommandOutput
 }
 
 /** Runs one command with the arguments behind its name; resolves with the exit code when it is over. */

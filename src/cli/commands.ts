@@ -6,17 +6,19 @@ const HELP = `Usage: hotsocket COMMAND [OPTIONS]
 
 Commands:
   serve          run the broadcast server, with a page to watch and use it
+  connect URL    talk to a server: by hand, or from and to other programs
 
 Options:
   -h, --help     show this help, or with a command that command's
   -v, --version  show the version
 
-hotsocket serve --help tells the options of serve.
+hotsocket serve --help tells the options of serve, and so for the others.
 `
 
 /** Commands are loaded when they are run: help and version need no server. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
-  ['serve', async () => (await import('./serve.js')).serve]
+  ['serve', async () => (await import('./serve.js')).serve],
+  ['connect', async () => (await import('./connect.js')).connect]
 ])
 
 /** Runs the command that the arguments name. Resolves with the exit code; never rejects. */

@@ -1,7 +1,6 @@
 // Owns the options of `hotsocket serve`: their names, defaults, help, and the check of each. Must not open anything.
-import { parseArgs } from 'node:util'
 import { LOG_LEVELS, type LogLevel } from '../index.js'
-import { CommandError, ExitCode } from './command.js'
+import { parseArguments, refuse } from './arguments.js'
 
 /** Options of `hotsocket serve`, checked. */
 export interface ServeOptions {
@@ -53,7 +52,7 @@ const OPTIONS = {
   version: { type: 'boolean', short: 'v' }
 } as const
 
-/** What `parseArgs` leaves when every option is of the kind that OPTIONS says. */
+/** What `parseArguments` leaves. */
 interface Values {
   readonly port?: string
   readonly host?: string
@@ -68,7 +67,7 @@ interface Values {
 
 /** Reads the arguments behind `serve`. Throws CommandError with ExitCode.USAGE, naming the value that is wrong. */
 export function parseServeOptions(args: readonly string[]): ServeRequest {
-  const values = parseValues(args)
+  const { values } = parseArguments<Values>('serve', args, OPTIONS)
   if (values.help) return 'help'
   if (values.version) return 'version'
   return {
@@ -77,34 +76,6 @@ export function parseServeOptions(args: readonly string[]): ServeRequest {
     tls: readTls(values),
     isEcho: values.echo ?? false,
     logLevel: readLogLevel(values['log-level'])
-  }
-}
-
-/** Checks each argument by itself: the texts of Node's own check name no values. */
-function parseValues(args: readonly string[]): Values {
-  const { tokens, values } = parseArgs({ args: [...args], options: OPTIONS, strict: false, tokens: true })
-  for (const token of tokens) {
-    if (token.kind === 'positional') fail(`there is no use for the argument "${token.value}"`)
-    if (token.kind === 'option') checkOption(token)
-  }
-  return values as Values
-}
-
-interface OptionToken {
-  readonly name: string
-  readonly rawName: string
-  readonly value?: string | undefined
-  readonly inlineValue?: boolean | undefined
-}
-
-function checkOption({ name, rawName, value, inlineValue }: OptionToken): void {
-  if (!Object.hasOwn(OPTIONS, name)) fail(`there is no option ${rawName}`)
-  if (OPTIONS[name as keyof typeof OPTIONS].type === 'boolean') {
-    if (value !== undefined) fail(`${rawName} takes no value, not even "${value}"`)
-  } else if (value === undefined) {
-    fail(`${rawName} needs a value`)
-  } else if (!inlineValue && value.startsWith('-')) {
-    fail(`${rawName} needs a value, and "${value}" looks like an option`)
   }
 }
 
@@ -132,5 +103,5 @@ function readLogLevel(text = 'warn'): LogLevel {
 }
 
 function fail(detail: string): never {
-  throw new CommandError(ExitCode.USAGE, `serve: ${detail}; hotsocket serve --help tells the options`)
+  return refuse('serve', detail)
 }
