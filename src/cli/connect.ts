@@ -1,7 +1,7 @@
 // Owns the command `hotsocket connect`: from its arguments to a conversation, and to its end.
 // Must not know how a conversation is shown.
 import { readFile } from 'node:fs/promises'
-import { createInterface, type Interface } from 'node:readline'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   type ConnectOptions as ClientOptions,
@@ -44,9 +44,11 @@ async function talk(options: ConnectOptions, streams: CommandStreams): Promise<n
   // The second Ctrl-C finds no listener, and ends at once.
   process.once('SIGINT', leave).once('SIGTERM', leave)
   const over = connection.closed()
-  if (isInteractive) converse(connection, options, streams, view)
+  let finish = () => {}
+  if (isInteractive) finish = converse(connection, options, streams, view)
   else void feed(connection, options, streams, view).then(leave)
   const details = await over
+  finish()
   process.off('SIGINT', leave).off('SIGTERM', leave)
   return conclude(details, view)
 }
@@ -144,13 +146,13 @@ async function feed(
   }
 }
 
-/** Has a person type. */
+/** Has a person type; returns what ends that. */
 function converse(
   connection: Connection,
   options: ConnectOptions,
   { stdin, stdout }: CommandStreams,
   view: ConsoleView
-): void {
+): () => void {
   const lines = createInterface({ input: stdin, output: stdout as NodeJS.WritableStream, prompt: '> ' })
   view.redraw = (show) => {
     stdout.write('\r\x1b[K')
@@ -158,19 +160,21 @@ function converse(
     lines.prompt(true)
   }
   const leave = () => void connection.close(options.closeCode, options.closeReason)
+  let isClosed = false
   lines.on('line', (line) => {
     take(line, connection, options, view)
-    lines.prompt()
+    // Behind the end of the input there may be lines that had been typed before it.
+    if (!isClosed) lines.prompt()
   })
-  lines.on('SIGINT', leave).on('close', leave)
+  lines.on('SIGINT', leave).on('close', () => {
+    // A prompt would have it read again, and the process would not end.
+    isClosed = true
+    view.redraw = (show) => show()
+    stdout.write('\r\x1b[K')
+    leave()
+  })
   lines.prompt()
-  void connection.closed().then(() => finish(lines, view, stdout))
-}
-
-function finish(lines: Interface, view: ConsoleView, stdout: CommandStreams['stdout']): void {
-  view.redraw = (show) => show()
-  stdout.write('\r\x1b[K')
-  lines.close()
+  return () => lines.close()
 }
 
 /** Does what a typed line says. */

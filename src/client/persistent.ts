@@ -84,6 +84,7 @@ export class PersistentConnection<T = undefined> {
   #state: 'connecting' | 'open' | 'waiting' | 'closed' = 'connecting'
   #openedAt = 0
   #cancelTimer: () => void = () => {}
+  readonly #leaveSignal: () => void
   #onclosed: () => void = () => {}
   readonly #closed = new Promise<void>((resolve) => {
     this.#onclosed = resolve
@@ -121,8 +122,10 @@ export class PersistentConnection<T = undefined> {
     this.#chance = chance
     this.#backoff = new Backoff(this.#options, chance.random)
     this.#outbox = new Outbox(this.#options.outbox === 'queue' ? this.#options.maxOutboxBytes : 0)
-    signal?.addEventListener('abort', () => void this.close(CloseCode.GOING_AWAY), { once: true })
-    if (signal?.aborted) void this.close()
+    const onabort = () => void this.close(CloseCode.GOING_AWAY)
+    signal?.addEventListener('abort', onabort)
+    this.#leaveSignal = () => signal?.removeEventListener('abort', onabort)
+    if (signal?.aborted) onabort()
     else void this.#attempt()
   }
 
@@ -250,6 +253,7 @@ export class PersistentConnection<T = undefined> {
   #end(reason: WebSocketError): void {
     this.#state = 'closed'
     this.#cancelTimer()
+    this.#leaveSignal()
     this.#abort.abort(reason)
     for (const waiting of this.#outbox.take()) this.#drop(waiting, reason)
   }

@@ -34,6 +34,7 @@ function terminal(...args: string[]) {
   return {
     ended,
     shown: () => shown,
+    isReading: () => stdin.readableFlowing === true && !stdin.readableEnded,
     type: (line: string) => stdin.write(`${line}\n`),
     end: () => stdin.end(),
     async sees(text: string) {
@@ -261,7 +262,7 @@ describe('hotsocket connect in a pipe', () => {
 describe('hotsocket connect in a terminal', () => {
   it('shows what comes between what is typed, and how it ended', async () => {
     const server = await serveEcho({ protocols: ['chat'] })
-    const { ended, type, sees, shown, end } = terminal(server.url!, '-s', 'chat', '--no-color')
+    const { ended, type, sees, shown, end, isReading } = terminal(server.url!, '-s', 'chat', '--no-color')
     await sees('Connected to')
     type('hello')
     await sees('< hello')
@@ -273,6 +274,7 @@ describe('hotsocket connect in a terminal', () => {
     await sees('/ping [TEXT]')
     end()
     expect(await ended).toBe(0)
+    expect(isReading()).toBe(false)
     expect(shown()).toContain(`Connected to ${server.url!}, subprotocol chat.`)
     expect(shown()).toContain('closed: 1000')
   })
@@ -283,7 +285,7 @@ describe('hotsocket connect in a terminal', () => {
       onping: (_, payload) => void told.push(Buffer.from(payload).toString()),
       onclose: (_, code, reason) => void told.push(code, reason)
     })
-    const { ended, type, sees } = terminal(server.url!, '-P')
+    const { ended, type, sees, isReading } = terminal(server.url!, '-P')
     await sees('Connected to')
     type('/ping hey')
     await sees('pong hey (')
@@ -291,6 +293,8 @@ describe('hotsocket connect in a terminal', () => {
     await sees('close code must be')
     type('/close 4001 so long')
     expect(await ended).toBe(0)
+    // Otherwise the process would not end.
+    expect(isReading()).toBe(false)
     await until(() => told.length === 3, 'the server noticed')
     expect(told).toEqual(['hey', 4001, 'so long'])
   })

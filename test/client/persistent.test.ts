@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Backoff } from '../../src/client/backoff.js'
@@ -311,6 +312,9 @@ describe('a persistent connection', () => {
     await persistent.closed()
     await until(() => server.clients.size === 0, 'the server noticed')
     await open(server.url!, { signal: AbortSignal.abort() }).closed()
+    const outlives = new AbortController()
+    await open(server.url!, { signal: outlives.signal }).close()
+    expect(getEventListeners(outlives.signal, 'abort')).toEqual([])
   })
 
   it('checks its arguments at once', () => {

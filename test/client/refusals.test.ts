@@ -1,4 +1,5 @@
 // What goes wrong in an opening handshake: each is one typed error, in time, and no socket is left.
+import { getEventListeners } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { connect, type ErrorCode, WebSocketError } from '../../src/index.js'
@@ -244,6 +245,7 @@ describe('abort', () => {
     const server = await serveRaw((socket, request) => void socket.write(acceptance(request)))
     const control = new AbortController()
     const connection = await connect(server.url, { signal: control.signal })
+    expect(getEventListeners(control.signal, 'abort')).toEqual([])
     control.abort()
     expect(connection.readyState).toBe(1)
     connection.terminate()
