@@ -34,6 +34,7 @@ export { HeaderFields } from './core/header-fields.js'
 export type { Limits } from './core/limits.js'
 export {
   BinaryMessage,
+  type DecodeUtf8,
   ExtensionMessage,
   Message,
   type Payload,

@@ -78,6 +78,7 @@ export type { Deflater, DeflaterOptions, InflateFailure, Inflater, Kernels } fro
 export { DEFAULT_LIMITS, type Limits } from './limits.js'
 export {
   BinaryMessage,
+  type DecodeUtf8,
   ExtensionMessage,
   Message,
   type Payload,
