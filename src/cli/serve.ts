@@ -1,7 +1,9 @@
 // Owns the command `hotsocket serve`: from its arguments to a running broadcast server, and to its end.
 // Must not know how messages travel or how the page is made.
+
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { type ServerOptions, WebSocketError } from '../index.js'
 import { BroadcastServer } from './broadcast-server.js'
 import { loadKeyPair } from './certificate.js'
@@ -32,8 +34,9 @@ async function run(options: ServeOptions, streams: CommandStreams): Promise<void
   await listen(server)
   streams.stdout.write(await greet(server, options, tls === null ? null : tls.cert))
   const running = server.run()
-  // After the server's own listeners: once this is read, a second signal finds none.
+  // Behind the server's own listeners, which `run` adds a moment later: once this is read, a second signal finds none.
   const announce = () => streams.stdout.write(describeStop(server.clients.size))
+  await setImmediate()
   for (const signal of SIGNALS) process.once(signal, announce)
   await running
   for (const signal of SIGNALS) process.off(signal, announce)
