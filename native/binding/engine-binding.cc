@@ -54,6 +54,14 @@ bool read_target(napi_env env, const napi_value* arguments, Target& target) {
   return false;
 }
 
+// Reads the arguments of a function about one slot. Returns the engine's host, or null if an exception is pending.
+template <std::size_t COUNT>
+EngineHost* read_call(napi_env env, napi_callback_info info, napi_value (&arguments)[COUNT], Target& target) {
+  EngineHost* host = host_of(env);
+  const bool is_read = host != nullptr && read_arguments(env, info, arguments) && read_target(env, arguments, target);
+  return is_read ? host : nullptr;
+}
+
 // engineOpen(onbatch, table, arena, sendArena, records, stuck, textLengths, hasLibuv): begins. `hasLibuv`: the event loop is libuv's; trying
 // is no way to find out, since on Bun that ends the process. Returns whether the runtime has what it needs.
 napi_value open(napi_env env, napi_callback_info info) {
@@ -149,8 +157,8 @@ napi_value upgrade(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
   Target target;
   std::span<std::uint8_t> head;
-  EngineHost* host = host_of(env);
-  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  EngineHost* host = read_call(env, info, arguments, target);
+  if (host == nullptr) return nullptr;
   if (!read_bytes(env, arguments[2], head)) return throw_type_error(env, "head must be a Uint8Array");
   host->engine().upgrade(target.slot, target.generation, head);
   return nullptr;
@@ -160,8 +168,8 @@ napi_value upgrade(napi_env env, napi_callback_info info) {
 napi_value release(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   Target target;
-  EngineHost* host = host_of(env);
-  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  EngineHost* host = read_call(env, info, arguments, target);
+  if (host == nullptr) return nullptr;
   const int descriptor = host->engine().release(target.slot, target.generation).release();
   host->update_ref();
   return number(env, descriptor);
@@ -172,8 +180,8 @@ napi_value remote_address(napi_env env, napi_callback_info info) {
   napi_value arguments[2], result = nullptr;
   Target target;
   std::array<char, PeerAddress::TEXT_BYTES> text{};
-  EngineHost* host = host_of(env);
-  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  EngineHost* host = read_call(env, info, arguments, target);
+  if (host == nullptr) return nullptr;
   const bool is_live = host->engine().is_live(target.slot, target.generation);
   if (is_live && host->engine().peer(target.slot).write(text)) {
     napi_create_string_latin1(env, text.data(), NAPI_AUTO_LENGTH, &result);
@@ -187,8 +195,8 @@ napi_value remote_address(napi_env env, napi_callback_info info) {
 napi_value remote_port(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   Target target;
-  EngineHost* host = host_of(env);
-  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  EngineHost* host = read_call(env, info, arguments, target);
+  if (host == nullptr) return nullptr;
   const bool is_live = host->engine().is_live(target.slot, target.generation);
   return number(env, is_live ? host->engine().peer(target.slot).port : 0);
 }
@@ -305,8 +313,8 @@ napi_value receive_into(napi_env env, napi_callback_info info) {
   napi_value arguments[3];
   Target target;
   std::span<std::uint8_t> bytes;
-  EngineHost* host = host_of(env);
-  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  EngineHost* host = read_call(env, info, arguments, target);
+  if (host == nullptr) return nullptr;
   if (!read_bytes(env, arguments[2], bytes)) return throw_type_error(env, "bytes must be a Uint8Array");
   auto kept = std::make_unique<KeptArray>(env, arguments[2]);
   napi_value result = nullptr;
@@ -319,8 +327,8 @@ template <void (Engine::*METHOD)(std::int32_t, std::int32_t)>
 napi_value call_engine(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   Target target;
-  EngineHost* host = host_of(env);
-  if (host == nullptr || !read_arguments(env, info, arguments) || !read_target(env, arguments, target)) return nullptr;
+  EngineHost* host = read_call(env, info, arguments, target);
+  if (host == nullptr) return nullptr;
   (host->engine().*METHOD)(target.slot, target.generation);
   host->update_ref();
   return nullptr;

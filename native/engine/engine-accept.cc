@@ -105,12 +105,7 @@ bool Engine::accept_next(Listener& listener, const EngineMemory& memory) {
 // The kernel lacks something, and those who wait go on waiting until somebody calls `accept_again`. Where it is descriptors,
 // they get an end instead.
 void Engine::refuse(Listener& listener, int error, const EngineMemory& memory) {
-  const std::span<std::int32_t> to = memory.table.subspan(row_count_ * layout::ROW_WORDS, layout::ROW_WORDS);
-  std::fill(to.begin(), to.end(), 0);
-  to[row::SLOT] = listener.number;
-  to[row::KIND] = row_kind::REFUSED;
-  to[row::LENGTH_LOW] = error;
-  ++row_count_;
+  begin_row(listener.number, row_kind::REFUSED, static_cast<std::uint32_t>(error), memory);
   if (error == EMFILE || error == ENFILE) shed(listener);
 }
 
@@ -130,8 +125,7 @@ void Engine::shed(const Listener& listener) {
 void Engine::read_raw(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory) {
   const std::size_t size = receive(slot, room.first(std::min(room.size(), MAX_RAW_BYTES)), memory);
   if (size == 0) return;
-  add_row(slot, row_kind::RAW, 0, memory);
-  const std::span<std::int32_t> added = memory.table.subspan((row_count_ - 1) * layout::ROW_WORDS, layout::ROW_WORDS);
+  const std::span<std::int32_t> added = add_row(slot, row_kind::RAW, 0, memory);
   added[row::OFFSET] = static_cast<std::int32_t>(arena_used_);
   added[row::BYTE_LENGTH] = static_cast<std::int32_t>(size);
   arena_used_ += size;

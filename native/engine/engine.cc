@@ -108,15 +108,22 @@ bool Engine::deliver(BatchHandler& handler) {
   return count == 0 || handler.deliver(count);
 }
 
-void Engine::add_row(std::int32_t slot, int kind, std::uint64_t value, const EngineMemory& memory) {
+std::span<std::int32_t> Engine::add_row(std::int32_t slot, int kind, std::uint64_t value, const EngineMemory& memory) {
+  const std::span<std::int32_t> added = begin_row(slot, kind, value, memory);
+  added[row::GENERATION] = at(slot).generation;
+  return added;
+}
+
+std::span<std::int32_t> Engine::begin_row(std::int32_t subject, int kind, std::uint64_t value,
+                                          const EngineMemory& memory) {
   const std::span<std::int32_t> to = memory.table.subspan(row_count_ * layout::ROW_WORDS, layout::ROW_WORDS);
   std::fill(to.begin(), to.end(), 0);
-  to[row::SLOT] = slot;
-  to[row::GENERATION] = at(slot).generation;
+  to[row::SLOT] = subject;
   to[row::KIND] = kind;
   to[row::LENGTH_LOW] = low_word(value);
   to[row::LENGTH_HIGH] = high_word(value);
   ++row_count_;
+  return to;
 }
 
 std::size_t Engine::rows_left(const EngineMemory& memory) const {

@@ -177,7 +177,9 @@ class Engine {
   bool read_direct(std::int32_t slot, const EngineMemory& memory);
   bool scan_chunk(std::int32_t slot, std::size_t size, const EngineMemory& memory, BatchHandler& handler);
   bool deliver(BatchHandler& handler);
-  void add_row(std::int32_t slot, int kind, std::uint64_t value, const EngineMemory& memory);
+  // Both return the row. `subject`: a slot, or a listener's number.
+  std::span<std::int32_t> add_row(std::int32_t slot, int kind, std::uint64_t value, const EngineMemory& memory);
+  std::span<std::int32_t> begin_row(std::int32_t subject, int kind, std::uint64_t value, const EngineMemory& memory);
   std::size_t rows_left(const EngineMemory& memory) const;
   std::size_t waiting_bytes(const Slot& slot) const { return slot.outgoing == nullptr ? 0 : slot.outgoing->size(); }
   void chain_records(std::span<const std::int32_t> records);
