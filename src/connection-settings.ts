@@ -49,3 +49,16 @@ export interface ConnectionSettings<T> {
   /** Waits for a sign of life after a ping. */
   readonly pongTimeouts: Timeouts<TimedConnection>
 }
+
+/** The names of the handlers that servers and clients are given with their options. */
+export const HANDLER_NAMES = [
+  'onhandshake',
+  'onopen',
+  'onmessage',
+  'onsent',
+  'onunsent',
+  'onping',
+  'onpong',
+  'onclose',
+  'onerror'
+] as const satisfies readonly ('onhandshake' | keyof ConnectionOwner<unknown>)[]

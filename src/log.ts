@@ -1,4 +1,5 @@
 // Owns the log: levels, and the default logger on the standard error stream.
+import type { WebSocketError } from './core/errors.js'
 
 /** How much is logged; each level includes those before it. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
@@ -31,6 +32,12 @@ export function createLogger(level: LogLevel, target: Logger = stderrLogger): Lo
     }
   }
   return { error: log('error'), warn: log('warn'), info: log('info'), debug: log('debug') }
+}
+
+/** Logs what ended a connection: a handler that failed as 'error' with its stack, the peer's faults as 'info'. `who`: whose. */
+export function logConnectionError(logger: Logger, who: string, error: WebSocketError): void {
+  if (error.code !== 'handler-failed') return logger.info(`${who}: ${error.message}`)
+  logger.error(`${who}: ${error.message}\n${(error.cause as Error | undefined)?.stack ?? error.cause}`)
 }
 
 function write(method: Method): (text: string) => void {

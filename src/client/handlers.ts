@@ -6,7 +6,7 @@ import type { WebSocketError } from '../core/errors.js'
 import type { ExtensionOffer } from '../core/extension.js'
 import type { HeaderFields } from '../core/header-fields.js'
 import type { Message } from '../core/message.js'
-import type { Logger } from '../log.js'
+import { type Logger, logConnectionError } from '../log.js'
 
 /** A server's answer that opens a WebSocket: it has passed all checks. */
 export interface HandshakeResponse {
@@ -41,19 +41,6 @@ export interface ClientHandlers<T> {
   /** The server broke a rule, or a handler threw ('handler-failed'). The connection ends. Default: it is logged. */
   onerror(connection: Connection<T>, error: WebSocketError): unknown
 }
-
-/** The names of all handlers. */
-export const HANDLER_NAMES = [
-  'onhandshake',
-  'onopen',
-  'onmessage',
-  'onsent',
-  'onunsent',
-  'onping',
-  'onpong',
-  'onclose',
-  'onerror'
-] as const satisfies readonly (keyof ClientHandlers<unknown>)[]
 
 /** Whom one connection of a client reports to: the handlers that were given, and nobody for the others. */
 export class ClientOwner<T> implements ClientHandlers<T>, ConnectionOwner<T> {
@@ -95,12 +82,6 @@ export class ClientOwner<T> implements ClientHandlers<T>, ConnectionOwner<T> {
     return undefined
   }
   onerror(connection: Connection<T>, error: WebSocketError): unknown {
-    const who = `server ${connection.remoteAddress ?? connection.id}`
-    if (error.code !== 'handler-failed') this.#logger.info(`${who}: ${error.message}`)
-    else
-      this.#logger.error(
-        `${who}: ${error.message}\n${(error.cause as Error | undefined)?.stack ?? error.cause}`
-      )
-    return undefined
+    return logConnectionError(this.#logger, `server ${connection.remoteAddress ?? connection.id}`, error)
   }
 }

@@ -2,6 +2,7 @@
 // Must not know how a connection is opened.
 import { splitHandlers } from '../checks.js'
 import type { Connection } from '../connection.js'
+import { HANDLER_NAMES } from '../connection-settings.js'
 import { ReadyState, type SendOptions, type SendStatus } from '../connection-status.js'
 import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
@@ -12,7 +13,6 @@ import { refuseCallback } from '../receipts.js'
 import type { ConnectOptions } from './agent.js'
 import { Backoff } from './backoff.js'
 import { connect } from './connect.js'
-import { HANDLER_NAMES } from './handlers.js'
 import { resolveClientOptions } from './options.js'
 import { Outbox, type Waiting } from './outbox.js'
 import {

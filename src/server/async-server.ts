@@ -4,17 +4,17 @@ import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { splitHandlers } from '../checks.js'
 import type { Connection } from '../connection.js'
-import type { ConnectionOwner } from '../connection-settings.js'
+import { type ConnectionOwner, HANDLER_NAMES } from '../connection-settings.js'
 import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
 import { describe, type Message } from '../core/message.js'
 import { Endpoint } from '../endpoint.js'
 import { type Tier, tier } from '../kernels/index.js'
-import { createLogger, type Logger } from '../log.js'
+import { createLogger, type Logger, logConnectionError } from '../log.js'
 import type { HandshakeDecision } from './decision.js'
 import { FrontDoor } from './front-door.js'
-import { HANDLER_NAMES, type ServerHandlers } from './handlers.js'
+import type { ServerHandlers } from './handlers.js'
 import {
   type AttachOptions,
   type ListenAt,
@@ -82,13 +82,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   }
   /** By default logs the error: handlers that failed as 'error' with their stack, the peer's faults as 'info'. */
   onerror(client: Connection<T>, error: WebSocketError): unknown {
-    const who = `client ${client.remoteAddress ?? client.id}`
-    if (error.code !== 'handler-failed') this.#logger.info(`${who}: ${error.message}`)
-    else
-      this.#logger.error(
-        `${who}: ${error.message}\n${(error.cause as Error | undefined)?.stack ?? error.cause}`
-      )
-    return undefined
+    return logConnectionError(this.#logger, `client ${client.remoteAddress ?? client.id}`, error)
   }
 
   /** The open connections, in the order in which they opened. */

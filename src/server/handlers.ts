@@ -43,16 +43,3 @@ export interface ServerHandlers<T> {
   /** The peer broke a rule, or a handler threw ('handler-failed', the exception is its `cause`). The connection ends. */
   onerror(client: Connection<T>, error: WebSocketError): unknown
 }
-
-/** The names of all handlers. */
-export const HANDLER_NAMES = [
-  'onhandshake',
-  'onopen',
-  'onmessage',
-  'onsent',
-  'onunsent',
-  'onping',
-  'onpong',
-  'onclose',
-  'onerror'
-] as const satisfies readonly (keyof ServerHandlers<unknown>)[]
