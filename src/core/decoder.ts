@@ -103,7 +103,7 @@ export class Decoder {
 
   /** Source: RFC 6455 §8.1. */
   #deliverText(data: ExtensionData): void {
-    const { kernels, decodeUtf8 } = this.#terms.environment
+    const { kernels } = this.#terms.environment
     const { payload } = data
     if (kernels.validateUtf8(0, payload) !== 0) {
       return this.#handler.failDecoding(new WebSocketError('invalid-utf8'))
@@ -111,8 +111,8 @@ export class Decoder {
     const isShort = payload.length <= EAGER_TEXT_BYTES
     this.#handler.receiveDecodedMessage(
       isShort
-        ? new TextMessage(decodeUtf8(payload, 0, payload.length))
-        : TextMessage.fromValidUtf8(keepDecoded(data), decodeUtf8)
+        ? new TextMessage(kernels.decodeUtf8(payload, 0, payload.length))
+        : TextMessage.fromValidUtf8(keepDecoded(data), kernels.decodeUtf8)
     )
   }
 

@@ -6,8 +6,6 @@ export interface Environment {
   readonly kernels: Kernels
   /** Decodes bytes from `start` to `end`, of which each is a character: byte n is U+00nn. */
   decodeLatin1(bytes: Uint8Array, start: number, end: number): string
-  /** Decodes bytes that are known to be valid UTF-8, from `start` to `end`; a byte order mark is part of the text. */
-  decodeUtf8(bytes: Uint8Array, start: number, end: number): string
   /** Encodes text as UTF-8 into fresh memory; lone surrogates become U+FFFD. */
   encodeUtf8(text: string): Uint8Array
   /** Encodes text into `target` at `offset`, where at least `3 * text.length` bytes are free. Returns the byte count. */

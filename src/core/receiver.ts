@@ -266,7 +266,7 @@ export abstract class Receiver implements DecoderHandler {
       this.receiveMessage(new TextMessage(this.terms.environment.decodeLatin1(chunk, start, end)))
     } else if (isAscii || this.isValidUtf8(chunk.subarray(start, end))) {
       this.receiveMessage(
-        TextMessage.fromValidUtf8(keepBytes(chunk, start, end), this.terms.environment.decodeUtf8)
+        TextMessage.fromValidUtf8(keepBytes(chunk, start, end), this.terms.environment.kernels.decodeUtf8)
       )
     } else {
       this.violate('invalid-utf8')
@@ -282,7 +282,7 @@ export abstract class Receiver implements DecoderHandler {
   ): void {
     const message = this.#message!
     const isLast = (kind & RowFlag.LAST) !== 0 && (first & HeaderBit.FIN) !== 0
-    const { kernels, allocate, decodeUtf8 } = this.terms.environment
+    const { kernels, allocate } = this.terms.environment
     const isAscii = (kind & RowFlag.ASCII) !== 0
     if (message.opcode === Opcode.TEXT && !message.validate(kernels, isAscii, chunk, start, end, isLast))
       return this.violate('invalid-utf8')
@@ -292,7 +292,9 @@ export abstract class Receiver implements DecoderHandler {
     this.#message = null
     const bytes = message.assembler.take()
     this.receiveMessage(
-      message.opcode === Opcode.TEXT ? TextMessage.fromValidUtf8(bytes, decodeUtf8) : new BinaryMessage(bytes)
+      message.opcode === Opcode.TEXT
+        ? TextMessage.fromValidUtf8(bytes, kernels.decodeUtf8)
+        : new BinaryMessage(bytes)
     )
   }
 

@@ -18,7 +18,6 @@ export function createEnvironment(kernels: Kernels): Environment {
   return {
     kernels,
     decodeLatin1: (bytes, start, end) => latin1Slice.call(bytes, start, end),
-    decodeUtf8: (bytes, start, end) => kernels.decodeUtf8(bytes, start, end),
     encodeUtf8: (text) => Buffer.from(text, 'utf8'),
     writeUtf8: (text, target, offset) => utf8Write.call(target, text, offset),
     allocate: (byteLength) => new Uint8Array(Buffer.allocUnsafeSlow(byteLength).buffer),
