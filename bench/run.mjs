@@ -1,5 +1,5 @@
-// Compares hotsocket's tiers with ws and with a C++ echo that checks nothing: npm run bench -- --help
-// Server and generator have a core each; every sample has a fresh server; contenders take turns, so that a slow moment of
+// Compares hotsocket's tiers with ws and with C++ that checks nothing, as servers and as clients: npm run bench -- --help
+// What is measured and its other side have a core each; every sample has fresh processes; contenders take turns, so that a slow moment of
 // the machine hits all of them; medians of the rounds are printed, and ratios only within one run.
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -7,14 +7,14 @@ import { cpus, freemem, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { CASES } from './harness/cases.mjs'
 import { drawChart } from './harness/chart.mjs'
-import { CONTENDERS } from './harness/contenders.mjs'
+import { CONTENDERS, OTHER_SERVER } from './harness/contenders.mjs'
 import { MEASURES, WARM_CONNECTIONS } from './harness/measures.mjs'
 import { parseOptions, USAGE } from './harness/options.mjs'
 import { isPinned, openFilesLimit, Server } from './harness/process.mjs'
 import { formatCase } from './harness/report.mjs'
 import { medians } from './harness/statistics.mjs'
 
-/** What servers and generator need besides a file for each connection. */
+/** What processes need besides a file for each connection. */
 const SPARE_FILES = 200
 
 const options = parseOptions(process.argv.slice(2))
@@ -81,7 +81,7 @@ async function findContenders() {
 }
 
 async function introduce(contender) {
-  const server = await Server.start(contender, 'payload')
+  const server = await Server.start(contender.server, 'payload')
   try {
     if (contender.answers === false) return contender.label
     const { description, tier } = await server.ask('describe')
@@ -109,21 +109,22 @@ function plan(one, contenders) {
   }
 }
 
-async function measureCase({ name, title, measure, entries, rounds, names }, announce) {
+async function measureCase({ name, title, role, measure, entries, rounds, names }, announce) {
   for (let round = 1; round <= rounds; round++) {
     for (const entry of entries) {
       announce(`${name}, round ${round} of ${rounds}: ${entry.contender.label}, ${entry.variant}`)
-      await measureRound(entry, MEASURES[measure].run, names)
+      await measureRound(entry, role, MEASURES[measure].run, names)
     }
   }
   return { name, title, measure, names, entries: entries.map(summarize) }
 }
 
-async function measureRound({ contender, variant, rounds, failures }, run, names) {
+async function measureRound({ contender, variant, rounds, failures }, role, run, names) {
+  const isClient = role === 'client'
   let server = null
   try {
-    server = await Server.start(contender, variant)
-    rounds.push(await run(server, names, options))
+    server = await Server.start(isClient ? OTHER_SERVER : contender.server, variant)
+    rounds.push(await run(server, names, options, isClient ? contender.client : undefined))
   } catch (error) {
     // One contender's failure is a result; the others go on.
     failures.push(reasonOf(error))
@@ -170,8 +171,8 @@ function describeMachine() {
 function describeRun({ cpu, cores, kernel, node }, present, leftOut) {
   const { rounds, warmupMs, measureMs } = options
   return [
-    `Node.js ${node}, ${kernel}, ${cores} cores of ${cpu}${isPinned ? ', one for the server, one for the load' : ''}`,
-    `rounds: ${rounds}, each of ${measureMs / 1000} s after ${warmupMs / 1000} s; medians; CPU: user and system time of the server`,
+    `Node.js ${node}, ${kernel}, ${cores} cores of ${cpu}${isPinned ? ', one for what is measured, one for its other side' : ''}`,
+    `rounds: ${rounds}, each of ${measureMs / 1000} s after ${warmupMs / 1000} s; medians; CPU: user and system time of what is measured`,
     ...present.map(({ name, description }) => `  ${name.padEnd(8)} ${description}`),
     ...leftOut.map(({ name, reason }) => `  ${name.padEnd(8)} left out: ${reason}`)
   ].join('\n')

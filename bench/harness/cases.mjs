@@ -21,6 +21,8 @@ export const VARIANT_LABELS = {
 }
 
 const DEFAULTS = {
+  /** Which of a contender's programs is measured: 'server', or 'client', which talks to the C++ echo. */
+  role: 'server',
   variants: ['payload'],
   withCeiling: false,
   minRounds: 1,
@@ -61,6 +63,9 @@ const deflateIdle = (name, title, extensions, variant) => ({
   variants: [variant],
   maxRounds: 1
 })
+
+const clientEcho = (name, title, connections, inFlight, bytes, kind, more = {}) =>
+  echo(name, `Client: ${title}`, connections, inFlight, bytes, kind, { role: 'client', ...ceiling, ...more })
 
 const both = { variants: ['payload', 'received'] }
 const ceiling = { withCeiling: true }
@@ -118,6 +123,17 @@ export const CASES = [
     title: 'Echo of 64 B: a client alone, then beside one that floods the server with 64 B messages',
     measure: 'fairness',
     names: { bytes: 64 }
+  },
+  clientEcho('client-64', '64 B text', 100, 1, 64, 'text'),
+  clientEcho('client-64-pipelined', '64 B text', 100, 64, 64, 'text'),
+  clientEcho('client-1m', '1 MiB binary', 8, 2, 1_048_576, 'binary', { minRounds: 5 }),
+  {
+    name: 'client-handshakes',
+    title: 'Client: connect, upgrade, close, 64 at a time',
+    role: 'client',
+    measure: 'handshakes',
+    names: { connections: 64 },
+    ...ceiling
   },
   deflateEcho('deflate-1k', '1 KiB JSON', 100, 4, 1024),
   deflateEcho('deflate-64k', '64 KiB JSON', 20, 2, 65_536),

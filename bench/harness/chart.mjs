@@ -29,8 +29,8 @@ export function drawChart({ machine, contenders, cases }) {
   .bar { fill: #8c959f } .engine { fill: #0969da } .native { fill: #218bff } .js { fill: #80ccff }
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .note { fill: #9198a1 } }
 </style>
-<title id="title">Messages per second echoed by hotsocket's tiers and by others</title>
-${text(LEFT, 18, 'Messages echoed per second, one core for the server', 'heading')}
+<title id="title">Messages per second echoed by, or to, hotsocket's tiers and others</title>
+${text(LEFT, 18, 'Messages echoed per second, one core for what is measured', 'heading')}
 ${text(LEFT, 36, `Node.js ${machine.node}, ${machine.cpu}`, 'note')}
 ${text(LEFT, 52, peers, 'note')}
 ${body.join('\n')}

@@ -1,10 +1,9 @@
-// Owns how each kind of case is measured on one running server, which figures come out, and which columns show them.
-import { NATIVE_BUILD } from './contenders.mjs'
+// Owns how each kind of case is measured with one running server, which figures come out, and which columns show them.
+import { LOAD } from './contenders.mjs'
 import { inflateFrame, jsonPayload, newFile } from './payload.mjs'
 import { generate } from './process.mjs'
 
-const LOAD = `${NATIVE_BUILD}/load`
-/** On top of what a run should take; servers may be slow, but not for ever. */
+/** On top of what a run should take; contenders may be slow, but not for ever. */
 const PATIENCE_MS = 60_000
 /**
  * Opened, used and closed so often before memory is looked at: until code is compiled, and until V8's young generation has
@@ -20,8 +19,12 @@ const PLAIN = { kind: 'text', bytes: 64 }
 
 const MIB = 1024 * 1024
 
+/** For a process id: the measured client's own. */
+const ITSELF = 0
+
 /**
- * `run` gives the figures of one round. `columns`: heading, figure (a name, or a function of the figures), digits.
+ * `run` gives the figures of one round, with the server that is measured; or, in the cases of clients, with the one that they
+ * talk to and the client that is. `columns`: heading, figure (a name, or a function of the figures), digits.
  * `ratios`: figures that ratios are of, with what stands before their headings; the first one is the headline.
  */
 const ECHO_RATIOS = [
@@ -124,8 +127,8 @@ export const MEASURES = {
 /** Names for load that say how long; `window` holds warmupMs, measureMs, and whether it is quick. */
 const times = (window) => ({ 'warmup-ms': window.warmupMs, 'measure-ms': window.measureMs })
 
-async function runEcho(server, names, window) {
-  const figures = await echo(server, names, window)
+async function runEcho(server, names, window, client) {
+  const figures = await echo(server, names, window, client)
   if (server.variant === 'reported') await requireReports(server, figures.messages)
   return describeEcho(figures)
 }
@@ -145,10 +148,8 @@ async function runDeflate(server, { json, ...names }, window) {
   return { ...describeEcho(figures), replyBytes: figures.replyBytes }
 }
 
-async function echo(server, names, window) {
-  const { port, pid } = server
-  const timeoutMs = window.warmupMs + window.measureMs + PATIENCE_MS
-  const figures = await generate(LOAD, 'echo', { port, pid, ...names, ...times(window) }, timeoutMs)
+async function echo(server, names, window, client) {
+  const figures = await exchange('echo', server, names, window, client)
   if (figures.messages === 0) throw new Error('no message was echoed')
   return figures
 }
@@ -162,10 +163,8 @@ function describeEcho(figures) {
   }
 }
 
-async function runHandshakes(server, names, window) {
-  const { port, pid } = server
-  const timeoutMs = window.warmupMs + window.measureMs + PATIENCE_MS
-  const figures = await generate(LOAD, 'churn', { port, pid, ...names, ...times(window) }, timeoutMs)
+async function runHandshakes(server, names, window, client) {
+  const figures = await exchange('churn', server, names, window, client)
   if (figures.connections === 0) throw new Error('no connection came to its end')
   return {
     connectionsPerSecond: figures.connections / figures.seconds,
@@ -173,6 +172,13 @@ async function runHandshakes(server, names, window) {
     p50Us: figures.p50Us,
     p99Us: figures.p99Us
   }
+}
+
+/** What is measured is the server, or the client if there is one. */
+function exchange(mode, { port, pid }, names, window, client = null) {
+  const timeoutMs = window.warmupMs + window.measureMs + PATIENCE_MS
+  const all = { port, pid: client === null ? pid : ITSELF, ...names, ...times(window) }
+  return generate(client ?? LOAD, mode, all, timeoutMs)
 }
 
 async function runIdle(server, { connections, ...more }, window) {

@@ -1,4 +1,5 @@
-// Owns the child processes: servers on one core, the generator on another. They end with this process, whatever ends it.
+// Owns the child processes: what is measured on one core, its other side on another. They end with this process, whatever
+// ends it.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -17,10 +18,11 @@ process.on('exit', () => {
 })
 process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143))
 
-const [SERVER_CORE, LOAD_CORE] = allowedCores()
+/** Of what is measured, and of its other side. Undefined if there are none to choose from. */
+export const [MEASURED_CORE, OTHER_CORE] = allowedCores()
 
-/** Whether server and generator get a core each. */
-export const isPinned = LOAD_CORE !== undefined && spawnSync('taskset', ['--version']).status === 0
+/** Whether both get a core each. */
+export const isPinned = OTHER_CORE !== undefined && spawnSync('taskset', ['--version']).status === 0
 
 /** Files that a child may open. */
 export function openFilesLimit() {
@@ -86,23 +88,23 @@ class Child {
   }
 }
 
-/** A server under test, listening. */
+/** A server that listens: one that is measured, or the one that clients talk to. */
 export class Server {
   #child
   port = 0
   variant
 
-  constructor(contender, variant) {
-    const { command, env = {}, answers = true } = contender
+  constructor({ command, env = {}, answers = true, core = MEASURED_CORE }, variant) {
     this.variant = variant
-    this.#child = new Child(SERVER_CORE, [...command, variant], {
+    this.#child = new Child(core, [...command, variant], {
       env: { ...environment(), ...env },
       ipc: answers
     })
   }
 
-  static async start(contender, variant) {
-    const server = new Server(contender, variant)
+  /** `program`: how it is started, see contenders.mjs. `answers`: whether it answers questions. */
+  static async start(program, variant) {
+    const server = new Server(program, variant)
     try {
       server.port = await server.#child.line(ANSWER_MS)
     } catch (error) {
@@ -146,12 +148,13 @@ export class Server {
 }
 
 /**
- * Runs the load generator and gives what it printed last. `stages`: what to do when it reports a stage of that name,
- * before it goes on. `names`: see bench/native/load. Rejects if it fails or takes longer than `timeoutMs`.
+ * Runs a load generator, or a client that is measured, and gives what it printed last. `program`: see contenders.mjs. `stages`:
+ * what to do when it reports a stage of that name, before it goes on. `names`: see bench/native/load. Rejects if it fails or
+ * takes longer than `timeoutMs`.
  */
-export async function generate(program, mode, names, timeoutMs, stages = {}) {
+export async function generate({ command, env = {}, core }, mode, names, timeoutMs, stages = {}) {
   const pairs = Object.entries(names).map(([name, value]) => `${name}=${value}`)
-  const child = new Child(LOAD_CORE, [program, mode, ...pairs], {})
+  const child = new Child(core, [...command, mode, ...pairs], { env: { ...environment(), ...env } })
   try {
     const results = {}
     let rest = Object.keys(stages).length
@@ -178,7 +181,7 @@ function allowedCores() {
   })
 }
 
-/** Without what would change the servers: each says itself what it needs. */
+/** Without what would change what is measured: each contender says itself what it needs. */
 function environment() {
   const foreign = /^(HOTSOCKET_|WS_NO_|NODE_OPTIONS|NODE_V8_COVERAGE)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))

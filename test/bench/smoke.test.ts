@@ -23,6 +23,10 @@ const CASES = {
   'handshakes-attached': ['attached'],
   mute: ['payload'],
   fairness: ['payload'],
+  'client-64': ['payload'],
+  'client-64-pipelined': ['payload'],
+  'client-1m': ['payload'],
+  'client-handshakes': ['payload'],
   'deflate-1k': ['deflate', 'deflate-1', 'deflate-6'],
   'deflate-64k': ['deflate', 'deflate-1', 'deflate-6'],
   'deflate-idle': ['deflate'],
@@ -31,7 +35,7 @@ const CASES = {
 }
 
 /** How many bars the chart has for one contender. */
-const ECHO_COUNT = 13
+const ECHO_COUNT = 16
 const ECHO = ['messagesPerSecond', 'cpuSecondsPerMillion', 'p50Us', 'p99Us']
 const FIGURES = {
   echo: ECHO,

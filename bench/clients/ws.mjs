@@ -1,0 +1,13 @@
+// A client on ws that is measured: see load.mjs.
+import { once } from 'node:events'
+import WebSocket from 'ws'
+import { runClient } from './load.mjs'
+
+await runClient(async (url, onmessage, onclose) => {
+  // hotsocket offers it only if it is asked to.
+  const client = new WebSocket(url, { perMessageDeflate: false })
+  client.on('message', (data, isBinary) => onmessage(isBinary ? data : data.toString()))
+  client.on('close', onclose)
+  await once(client, 'open')
+  return client
+})
