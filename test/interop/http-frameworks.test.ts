@@ -2,8 +2,11 @@
 // the port of hotsocket.
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createAdaptorServer, getRequestListener } from '@hono/node-server'
 import express from 'express'
 import fastify from 'fastify'
+import { Hono } from 'hono'
+import Koa from 'koa'
 import { describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { AsyncServer } from '../../src/index.js'
@@ -38,6 +41,37 @@ function fastifyApp(serverFactory?: (listener: RequestListener) => Server) {
   return app
 }
 
+function koaApp() {
+  const app = new Koa({ env: 'test' })
+  app.use((context) => {
+    if (context.path === '/page') context.body = 'page'
+  })
+  return app.callback()
+}
+
+function honoApp() {
+  return new Hono().get('/page', (context) => context.text('page'))
+}
+
+/** Listens with an HTTP server that hotsocket is attached to, and uses both. */
+async function attachAndUse(http: Server): Promise<void> {
+  makeServer().attach(http, { path: '/ws' })
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  cleanUp(() => {
+    http.close()
+    http.closeAllConnections()
+  })
+  await useBoth((http.address() as AddressInfo).port)
+}
+
+/** Has the port of hotsocket serve pages, and uses both. */
+async function serveBehind(listener: RequestListener): Promise<void> {
+  const server = makeServer()
+  server.http.on('request', listener)
+  await server.listen()
+  await useBoth(server.port!)
+}
+
 /** Fetches pages and exchanges messages at the same port, one after the other and at once. */
 async function useBoth(port: number): Promise<void> {
   const page = async (path: string) => {
@@ -58,24 +92,18 @@ async function useBoth(port: number): Promise<void> {
   expect(await within(over, 'the end')).toBe(1000)
 }
 
-describe('Express', () => {
-  it('serves pages, and hotsocket is attached to its HTTP server', async () => {
-    const http = createServer(expressApp())
-    makeServer().attach(http, { path: '/ws' })
-    await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-    cleanUp(() => {
-      http.close()
-      http.closeAllConnections()
-    })
-    await useBoth((http.address() as AddressInfo).port)
-  })
+describe.each([
+  { name: 'Express', attachable: () => createServer(expressApp()), listener: expressApp },
+  { name: 'Koa', attachable: () => createServer(koaApp()), listener: koaApp },
+  {
+    name: 'Hono',
+    attachable: () => createAdaptorServer(honoApp()) as Server,
+    listener: () => getRequestListener(honoApp().fetch)
+  }
+])('$name', ({ attachable, listener }) => {
+  it('serves pages, and hotsocket is attached to its HTTP server', () => attachAndUse(attachable()))
 
-  it('gets the pages of the port of hotsocket', async () => {
-    const server = makeServer()
-    server.http.on('request', expressApp())
-    await server.listen()
-    await useBoth(server.port!)
-  })
+  it('gets the pages of the port of hotsocket', () => serveBehind(listener()))
 })
 
 describe('Fastify', () => {

@@ -1,0 +1,35 @@
+// Owns the servers of docs/examples as processes of their own, as users start them; each ends with its test.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { root } from '../run-node.js'
+import { cleanUp } from './harness.js'
+import { within } from './raw-client.js'
+
+/** The servers with a page, without https.mjs, which needs a certificate. */
+export const PLAIN_EXAMPLES = ['http', 'express', 'fastify', 'koa', 'hono'] as const
+
+/** Starts an example at a free port; resolves with the URL of its page, which is the only thing it prints. */
+export async function startExample(name: string, parameters: readonly string[] = []): Promise<string> {
+  const path = join(root, 'docs', 'examples', `${name}.mjs`)
+  const child = spawn(process.execPath, [path, ...parameters], {
+    env: { ...process.env, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const closed = once(child, 'close')
+  cleanUp(async () => {
+    child.kill()
+    await closed
+  })
+  let stderr = ''
+  child.stderr.on('data', (text: Buffer) => {
+    stderr += text.toString()
+  })
+  const failed = closed.then(() => {
+    throw new Error(`${path} ended: ${stderr}`)
+  })
+  failed.catch(() => {})
+  const [line] = await within(Promise.race([once(createInterface(child.stdout), 'line'), failed]), path)
+  return line as string
+}
