@@ -14,3 +14,18 @@ export function echoAll(job: {
   url: string
   texts: string[]
 }): Promise<{ extensions: string; wrong: number[] }>
+/**
+ * Connects, sends messages and waits for each to come back, closes; `close` null waits for the server to do that. Resolves at
+ * the end with the subprotocol (null: it did not open), the indices of the echoes that differ, and what the close event tells.
+ */
+export function converse(job: {
+  url: string
+  protocols?: string[]
+  messages: (string | { base64: string })[]
+  binaryType?: 'arraybuffer' | 'blob'
+  close: { code: number | null; reason: string } | null
+}): Promise<{
+  protocol: string | null
+  wrong: number[]
+  closed: { code: number; reason: string; wasClean: boolean }
+}>

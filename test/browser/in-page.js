@@ -60,3 +60,36 @@ export function echoAll({ url, texts }) {
     socket.onclose = ({ code }) => reject(new Error(`closed with ${code} after ${count} messages`))
   })
 }
+
+/** Connects, sends messages and waits for each to come back, closes; resolves at the end with what happened. */
+export function converse({ url, protocols = [], messages, binaryType = 'arraybuffer', close }) {
+  const socket = new WebSocket(url, protocols)
+  socket.binaryType = binaryType
+  const decode = ({ base64 }) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+  const payloads = messages.map((message) => (typeof message === 'string' ? message : decode(message)))
+  const wrong = []
+  let protocol = null
+  let count = 0
+  const finish = () =>
+    close && (close.code === null ? socket.close() : socket.close(close.code, close.reason))
+  const isSame = async (data, payload) => {
+    if (typeof payload === 'string') return data === payload
+    const isOfKind = binaryType === 'blob' ? data instanceof Blob : data instanceof ArrayBuffer
+    const bytes = new Uint8Array(data instanceof Blob ? await data.arrayBuffer() : data)
+    return isOfKind && bytes.length === payload.length && bytes.every((byte, at) => byte === payload[at])
+  }
+  return new Promise((resolve) => {
+    socket.onopen = () => {
+      protocol = socket.protocol
+      for (const payload of payloads) socket.send(payload)
+      if (payloads.length === 0) finish()
+    }
+    socket.onmessage = async ({ data }) => {
+      const index = count++
+      if (!(await isSame(data, payloads[index]))) wrong.push(index)
+      if (count === payloads.length) finish()
+    }
+    socket.onclose = ({ code, reason, wasClean }) =>
+      resolve({ protocol, wrong, closed: { code, reason, wasClean } })
+  })
+}
