@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { describe, expect, it, type TestContext } from 'vitest'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest'
 import { loadNativeKernels } from '../src/kernels/native.js'
 import { root } from './run-node.js'
 import { install, RUNTIMES, type Runtime, whyNoRuntimes } from './runtimes/install.js'
+import { certificate } from './support/certificate.js'
 
 /** Fetching a runtime takes seconds, once. */
 const TIMEOUT_MS = 150_000
@@ -26,7 +30,40 @@ const ECHOED = {
   errors: ['unmasked-frame']
 }
 
+const EXCHANGED = {
+  isRight: true,
+  protocol: 'echo',
+  answered: 'ping',
+  sentCount: 5,
+  code: 4000,
+  wasClean: true,
+  initiator: 'local'
+}
+/** What runtimes/client.mjs prints, whole. */
+const CONNECTED = {
+  plain: EXCHANGED,
+  deflated: EXCHANGED,
+  secure: EXCHANGED,
+  unix: EXCHANGED,
+  redirected: EXCHANGED,
+  known: EXCHANGED,
+  bye: { code: 4001, reason: 'bye', wasClean: true, initiator: 'remote' },
+  denied: { code: 'unexpected-status', status: 401, why: 'token', body: 'no' },
+  unverified: 'connect-failed',
+  silent: 'handshake-timeout',
+  gone: 'connect-failed'
+}
+
 const addon = loadNativeKernels()
+
+/** A folder with a key and a certificate for localhost. */
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hotsocket-'))
+  const { key, cert } = await certificate()
+  await Promise.all([writeFile(join(folder, 'key.pem'), key), writeFile(join(folder, 'cert.pem'), cert)])
+})
+afterAll(() => rm(folder, { recursive: true }))
 
 /** Runs runtimes/echo.mjs on a runtime. */
 function echo(context: TestContext, runtime: Runtime, env: Record<string, string> = {}) {
@@ -80,6 +117,16 @@ for (const runtime of RUNTIMES) {
       const { status, signal, stdout, stderr } = await echo(context, runtime, { HOTSOCKET_TIER: tier })
       expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
       expect(JSON.parse(stdout)).toEqual({ tier, ...ECHOED })
+    })
+
+    it.for(['engine', 'native', 'js'])('connects, tier %s, and ends by itself', async (tier, context) => {
+      if (tier !== 'js' && addon.status !== 'loaded') context.skip(addon.reason)
+      const parameters = ['test/runtimes/client.mjs', join(folder, 'key.pem'), join(folder, 'cert.pem')]
+      const { status, signal, stdout, stderr } = await run(context, runtime, parameters, {
+        HOTSOCKET_TIER: tier
+      })
+      expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: '' })
+      expect(JSON.parse(stdout)).toEqual({ tier, ...CONNECTED })
     })
 
     it('begins and ends servers and threads under load', async (context) => {
