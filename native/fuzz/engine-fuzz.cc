@@ -21,8 +21,10 @@ struct Frame {
   friend bool operator==(const Frame&, const Frame&) = default;
 };
 
-void add_piece(std::vector<Frame>& frames, int flags, std::uint64_t byte_length, std::span<const std::uint8_t> bytes) {
-  const bool is_ascii = std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte < 0x80; });
+void add_piece(std::vector<Frame>& frames, int flags, std::int32_t header, std::uint64_t byte_length,
+               std::span<const std::uint8_t> bytes) {
+  const bool is_binary = (header & 0x0f) == 2;
+  const bool is_ascii = !is_binary && std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte < 0x80; });
   require(is_ascii == ((flags & row_flag::ASCII) != 0));
   if ((flags & row_flag::FIRST) != 0) frames.push_back({byte_length, {}, false});
   require(!frames.empty() && !frames.back().is_whole && frames.back().byte_length == byte_length);
@@ -39,7 +41,7 @@ std::vector<Frame> frames_of(Bytes stream) {
                                  static_cast<std::uint64_t>(static_cast<std::uint32_t>(found[row::LENGTH_HIGH])) << 32;
     const auto bytes = std::span(stream).subspan(static_cast<std::size_t>(found[row::OFFSET]),
                                                  static_cast<std::size_t>(found[row::BYTE_LENGTH]));
-    add_piece(frames, found[row::KIND], length, bytes);
+    add_piece(frames, found[row::KIND], found[row::HEADER], length, bytes);
   }
   return frames;
 }
@@ -102,7 +104,7 @@ class Subject {
 
   void take(const Event& event) {
     require(end_count_ == 0 || event.kind == row_kind::SENT);
-    if (event.kind == row_kind::SEGMENT) add_piece(frames_, event.flags, event.value, event.bytes);
+    if (event.kind == row_kind::SEGMENT) add_piece(frames_, event.flags, event.header, event.value, event.bytes);
     if (event.kind == row_kind::RAW) take_raw(event.bytes);
     if (event.kind == row_kind::END) ++end_count_;
     require(event.kind != row_kind::ERROR);

@@ -19,6 +19,8 @@ constexpr int INSIDE_PAYLOAD = 1;
 
 constexpr std::size_t MAX_HEADER_SIZE = 14;
 constexpr std::uint8_t MASK_BIT = 0x80;
+constexpr std::uint32_t OPCODE_BITS = 0x0f;
+constexpr std::uint32_t BINARY = 2;
 
 // One frame: what its header says, and how much of its payload is still to come.
 struct Frame {
@@ -66,13 +68,15 @@ Frame read_header(const std::uint8_t* header, std::size_t size) {
 std::size_t take_payload(Frame& frame, std::span<std::uint8_t> chunk, std::size_t at, int first, Rows& rows) {
   const std::size_t count = std::min<std::uint64_t>(frame.left, chunk.size() - at);
   const std::span<std::uint8_t> piece = chunk.subspan(at, count);
-  const bool ascii = frame.masking_key == 0 ? is_ascii(piece) : mask(piece, piece, frame.masking_key);
+  // Nobody asks it of binary frames, and looking costs as much as unmasking.
+  const bool is_asked = (frame.first_two & OPCODE_BITS) != BINARY;
+  const bool ascii = frame.masking_key != 0 ? mask(piece, piece, frame.masking_key) : is_asked && is_ascii(piece);
   frame.left -= count;
   std::int32_t* const to = rows.next;
   to[row::SLOT] = rows.slot;
   to[row::GENERATION] = rows.generation;
   to[row::KIND] = layout::row_kind::SEGMENT | first | (frame.left == 0 ? row_flag::LAST : 0) |
-                  (ascii ? row_flag::ASCII : 0);
+                  (is_asked && ascii ? row_flag::ASCII : 0);
   to[row::HEADER] = static_cast<std::int32_t>(frame.first_two);
   to[row::LENGTH_LOW] = low_word(frame.payload_length);
   to[row::LENGTH_HIGH] = high_word(frame.payload_length);

@@ -65,6 +65,8 @@ struct Event {
   int kind;
   int flags;
   std::uint64_t value;
+  // The frame's first two bytes.
+  std::int32_t header;
   Bytes bytes;
 };
 
@@ -213,7 +215,8 @@ class EngineSubject : public BatchHandler {
     const int kind = row[layout::row::KIND];
     const std::uint64_t value = static_cast<std::uint32_t>(row[layout::row::LENGTH_LOW]) |
                                 static_cast<std::uint64_t>(static_cast<std::uint32_t>(row[layout::row::LENGTH_HIGH])) << 32;
-    Event event{row[layout::row::SLOT], row[layout::row::GENERATION], kind & 0xff, kind & ~0xff, value, {}};
+    Event event{row[layout::row::SLOT], row[layout::row::GENERATION], kind & 0xff, kind & ~0xff, value,
+                row[layout::row::HEADER], {}};
     if (event.kind != layout::row_kind::SEGMENT && event.kind != layout::row_kind::RAW) return event;
     const auto offset = static_cast<std::size_t>(row[layout::row::OFFSET]);
     const auto size = static_cast<std::size_t>(row[layout::row::BYTE_LENGTH]);

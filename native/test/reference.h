@@ -104,7 +104,8 @@ class Scanner {
   Row make_row(int first, std::size_t offset) const {
     const int last = is_inside_ ? 0 : layout::row_flag::LAST;
     Row row{};
-    row[layout::row::KIND] = layout::row_kind::SEGMENT | first | last | layout::row_flag::ASCII;
+    const int ascii = (header_[0] & 0x0f) == 2 ? 0 : layout::row_flag::ASCII;
+    row[layout::row::KIND] = layout::row_kind::SEGMENT | first | last | ascii;
     row[layout::row::HEADER] = header_[0] | header_[1] << 8;
     row[layout::row::LENGTH_LOW] = static_cast<std::int32_t>(length_ % 0x100000000);
     row[layout::row::LENGTH_HIGH] = static_cast<std::int32_t>(length_ / 0x100000000);

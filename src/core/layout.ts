@@ -51,7 +51,7 @@ export const RowFlag = {
   FIRST: 0x100,
   /** The last row of its frame: the payload ends with this piece. */
   LAST: 0x200,
-  /** Every byte of the piece (after unmasking) is below 0x80. Set for an empty piece, too. */
+  /** Every byte of the piece (after unmasking) is below 0x80. Set for an empty piece, too; never for one of a binary frame. */
   ASCII: 0x400,
   /** The piece stands in the memory that the connection gave for it (`Protocol.receiveRows`), not in the arena. */
   DIRECT: 0x800

@@ -118,7 +118,8 @@ export class ReferenceScanner {
 
   #makeRow(first: number, offset: number): number[] {
     const row = new Array<number>(ROW_WORDS).fill(0)
-    row[Row.KIND] = RowKind.SEGMENT | first | (this.#isInside ? 0 : RowFlag.LAST) | RowFlag.ASCII
+    const ascii = (this.#header[0]! & 0x0f) === 2 ? 0 : RowFlag.ASCII
+    row[Row.KIND] = RowKind.SEGMENT | first | (this.#isInside ? 0 : RowFlag.LAST) | ascii
     row[Row.HEADER] = this.#header[0]! | (this.#header[1]! << 8)
     row[Row.LENGTH_LOW] = Number(BigInt.asIntN(32, this.#length))
     row[Row.LENGTH_HIGH] = Number(BigInt.asIntN(32, this.#length >> 32n))

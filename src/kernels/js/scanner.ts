@@ -9,6 +9,8 @@ const INSIDE_PAYLOAD = 1
 const MAX_CHUNK_BYTES = 0x7fffffff
 const MAX_HEADER_BYTES = 14
 const MASK_BIT = 0x80
+const OPCODE_BITS = 0x0f
+const BINARY = 2
 
 /** A header that was split between chunks. One is enough: a scan calls nobody back. */
 const joinedHeader = new Uint8Array(MAX_HEADER_BYTES)
@@ -121,16 +123,17 @@ function takePayload(
   const at = state[ScanState.CONSUMED]!
   const byteLength = takeLeft(state, chunk.length - at)
   const maskingKey = state[ScanState.MASKING_KEY]!
-  const seen =
-    maskingKey === 0
-      ? orBytes(chunk, at, byteLength)
-      : maskRange(chunk, at, chunk, at, byteLength, maskingKey)
+  // Nobody asks it of binary frames.
+  const isAsked = (state[ScanState.HEADER]! & OPCODE_BITS) !== BINARY
+  let seen = 0
+  if (maskingKey !== 0) seen = maskRange(chunk, at, chunk, at, byteLength, maskingKey)
+  else if (isAsked) seen = orBytes(chunk, at, byteLength)
   const isLast = !hasLeft(state)
   const to = row * ROW_WORDS
   table[to + Row.SLOT] = state[ScanState.SLOT]!
   table[to + Row.GENERATION] = state[ScanState.GENERATION]!
   table[to + Row.KIND] =
-    RowKind.SEGMENT | first | (isLast ? RowFlag.LAST : 0) | (seen < 0x80 ? RowFlag.ASCII : 0)
+    RowKind.SEGMENT | first | (isLast ? RowFlag.LAST : 0) | (isAsked && seen < 0x80 ? RowFlag.ASCII : 0)
   table[to + Row.HEADER] = state[ScanState.HEADER]! & 0xffff
   table[to + Row.LENGTH_LOW] = state[ScanState.LENGTH_LOW]!
   table[to + Row.LENGTH_HIGH] = state[ScanState.LENGTH_HIGH]!
