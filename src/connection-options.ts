@@ -38,6 +38,11 @@ export interface ConnectionOptions {
    * 'queued'. Default 1 MiB.
    */
   highWatermarkBytes?: number
+  /**
+   * Messages of more bytes are sent in frames of at most that many, unless `send` is given a `fragmentSize`; 0 sends each in one
+   * frame. Default 0.
+   */
+  autoFragmentBytes?: number
   /** What is logged: 'silent', 'error', 'warn', 'info' or 'debug'. Default 'warn'. */
   logLevel?: LogLevel
   /** Where log lines go: anything with the methods error, warn, info and debug. Default: the standard error stream. */
@@ -64,6 +69,7 @@ export const CONNECTION_CHECKS: { readonly [Name in keyof Required<ConnectionOpt
   maxHeaderCount: integer(1, 2 ** 20),
   lowWatermarkBytes: atLeast(0),
   highWatermarkBytes: atLeast(1),
+  autoFragmentBytes: atLeast(0),
   logLevel: oneOf(...LOG_LEVELS),
   logger: object
 }
@@ -94,6 +100,7 @@ export function withConnectionDefaults<Options extends ConnectionOptions>(
     maxHeaderCount: options.maxHeaderCount ?? MAX_HEADER_COUNT,
     lowWatermarkBytes,
     highWatermarkBytes,
+    autoFragmentBytes: options.autoFragmentBytes ?? 0,
     logLevel: options.logLevel ?? 'warn'
   }
 }

@@ -7,6 +7,7 @@ import type { WebSocketError } from './core/errors.js'
 import type { Message } from './core/message.js'
 import type { ProtocolSettings } from './core/terms.js'
 import type { Logger } from './log.js'
+import type { MessageReader } from './message-reader.js'
 
 /**
  * What to do with a connection whose peer does not read. 'pause': stop reading from it until its send queue is at the low
@@ -19,6 +20,11 @@ export type SlowPolicy = 'pause' | 'close' | 'continue'
 export interface ConnectionOwner<T> {
   onopen(connection: Connection<T>): unknown
   onmessage(connection: Connection<T>, message: Message): unknown
+  onmessagebegin(connection: Connection<T>, message: MessageReader): unknown
+  onframebegin(connection: Connection<T>, byteLength: number, isFinal: boolean): unknown
+  onframedata(connection: Connection<T>, bytes: Uint8Array): unknown
+  onframeend(connection: Connection<T>): unknown
+  onmessageend(connection: Connection<T>): unknown
   onping(connection: Connection<T>, payload: Uint8Array): unknown
   onpong(connection: Connection<T>, payload: Uint8Array, roundTripMs: number | null): unknown
   onclose(connection: Connection<T>, code: number, reason: string, details: CloseDetails): unknown
@@ -31,8 +37,10 @@ export interface ConnectionOwner<T> {
 export interface ConnectionSettings<T> {
   readonly protocol: ProtocolSettings
   readonly owner: ConnectionOwner<T>
-  /** Whether `onsent` is to be called on a connection that opens now: otherwise sent messages are not remembered. */
-  readonly reportsSent: () => boolean
+  /** Whether the owner has a handler of its own of that name; asked for each connection when it opens. */
+  readonly isHandled: (name: keyof ConnectionOwner<unknown>) => boolean
+  /** Whether messages that nobody handles wait for `recv`. */
+  readonly keepsMessages: boolean
   /** Connections put themselves in here when they open, and out when they are over. */
   readonly connections: Set<Connection<T>>
   /** The last resort for what `onerror` itself throws. */
@@ -42,6 +50,8 @@ export interface ConnectionSettings<T> {
   /** Queue bytes above which `onslow` applies, even if the kernel has not refused any. */
   readonly highWatermarkBytes: number
   readonly onslow: SlowPolicy
+  /** Most bytes of payload of a frame, where nothing else is said; 0: no limit. */
+  readonly autoFragmentBytes: number
   /** Waits for the peer's close frame and for the end of the transport. */
   readonly closeTimeouts: Timeouts<TimedConnection>
   /** Waits until the next ping of our own is due. */
@@ -50,11 +60,21 @@ export interface ConnectionSettings<T> {
   readonly pongTimeouts: Timeouts<TimedConnection>
 }
 
+/** The names of the handlers that are told of messages before they are whole. */
+export const PIECE_HANDLER_NAMES = [
+  'onmessagebegin',
+  'onframebegin',
+  'onframedata',
+  'onframeend',
+  'onmessageend'
+] as const satisfies readonly (keyof ConnectionOwner<unknown>)[]
+
 /** The names of the handlers that servers and clients are given with their options. */
 export const HANDLER_NAMES = [
   'onhandshake',
   'onopen',
   'onmessage',
+  ...PIECE_HANDLER_NAMES,
   'onsent',
   'onunsent',
   'onping',

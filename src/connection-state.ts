@@ -1,6 +1,9 @@
 // Owns what a connection remembers of itself, in few bytes: most connections idle, and there are many of them.
 import { randomUUID } from 'node:crypto'
 import type { CloseDetails } from './core/closing.js'
+import type { Intake } from './intake.js'
+import type { Pieces } from './pieces.js'
+import { PingWaiters } from './ping-waiters.js'
 
 /** What is so at the moment; bits of one field. */
 export const Flag = {
@@ -14,11 +17,22 @@ export const Flag = {
   /** The peer has ended its side. */
   ENDED: 16,
   /** Why reading is stopped, too: an extension works on a long message. */
-  BUSY: 32
+  BUSY: 32,
+  /** The promise of a sequential handler is pending. */
+  PAUSED_BY_HANDLER: 64,
+  /** Messages wait for an application that takes them itself. */
+  PAUSED_BY_INTAKE: 128,
+  /** Pieces of messages wait for those who read them. */
+  PAUSED_BY_READER: 256,
+  /** A sequential handler is at work; reading goes on only if it waits for that. */
+  HANDLING: 512
 } as const
 
+/** Reading is stopped by what the application does, or does not do. */
+export const APPLICATION_PAUSED =
+  Flag.PAUSED_BY_USER | Flag.PAUSED_BY_HANDLER | Flag.PAUSED_BY_INTAKE | Flag.PAUSED_BY_READER
 /** Reading is stopped. */
-export const PAUSED = Flag.PAUSED_BY_USER | Flag.PAUSED_BY_PRESSURE | Flag.BUSY
+export const PAUSED = APPLICATION_PAUSED | Flag.PAUSED_BY_PRESSURE | Flag.BUSY
 /** A sign of life is asked for. */
 export const WAITS_FOR_LIFE = Flag.ASKED | Flag.ASKED_BEHIND
 
@@ -27,7 +41,12 @@ export class Extras {
   #id: string | null = null
   /** How the connection ended; null until it has. */
   details: CloseDetails | null = null
+  /** Messages that the application takes itself; null: it does not. */
+  intake: Intake | null = null
+  /** Messages that come in pieces; null: they come whole. */
+  pieces: Pieces | null = null
   #waiters: Waiters | null = null
+  #pings: PingWaiters | null = null
 
   /** A UUID (version 4), made when it is first read. */
   get id(): string {
@@ -41,6 +60,24 @@ export class Extras {
     return this.#waiters
   }
 
+  /** Who waits for pongs. */
+  get pings(): PingWaiters {
+    this.#pings ??= new PingWaiters()
+    return this.#pings
+  }
+
+  /** A pong came. */
+  answerPings(payload: Uint8Array): void {
+    this.#pings?.answer(payload)
+  }
+
+  /** The connection is over: nothing more arrives. */
+  end(details: CloseDetails): void {
+    this.details = details
+    this.pieces?.end(details)
+    this.intake?.end(details.cause)
+  }
+
   /** Calls all who wait for the send queue. */
   wakeDrained(): void {
     if (this.#waiters !== null) for (const resolve of this.#waiters.drained.splice(0)) resolve()
@@ -49,6 +86,7 @@ export class Extras {
   /** Calls all who wait for anything. */
   wakeClosed(details: CloseDetails): void {
     this.wakeDrained()
+    this.#pings?.end(details)
     if (this.#waiters !== null) for (const resolve of this.#waiters.closed.splice(0)) resolve(details)
   }
 }

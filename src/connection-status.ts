@@ -13,8 +13,13 @@ export type SendStatus = 'sent' | 'queued' | 'dropped'
 
 /** Options of `Connection.send`. */
 export interface SendOptions {
-  /** Most payload bytes of one frame: a positive integer. Default: the message goes in one frame. */
+  /** Most payload bytes of one frame: a positive integer. Default: the option `autoFragmentBytes`. */
   fragmentSize?: number
+  /**
+   * Whether the message is masked. Default: a client's messages are, a server's are not, and peers that keep to the protocol
+   * accept nothing else (RFC 6455 §5.1).
+   */
+  mask?: boolean
   /** Whether to compress the message, where an extension that can is in use. Default: as the extension's options say. */
   compress?: boolean
   /**

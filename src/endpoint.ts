@@ -21,13 +21,14 @@ import type { RowHandler, Transport } from './transport/transport.js'
 export interface EndpointOptions<T> {
   readonly role: Role
   readonly owner: ConnectionOwner<T>
-  /** Asked for each connection, when it opens. */
-  readonly reportsSent: () => boolean
+  /** Whether the owner has a handler of its own of that name; asked for each connection, when it opens. */
+  readonly isHandled: ConnectionSettings<T>['isHandled']
   readonly logger: Logger
   readonly limits: Limits
   readonly lowWatermarkBytes: number
   readonly highWatermarkBytes: number
   readonly onslow: SlowPolicy
+  readonly autoFragmentBytes: number
   readonly closeTimeoutMs: number
   readonly pingIntervalMs: number
   readonly pongTimeoutMs: number
@@ -64,12 +65,15 @@ export class Endpoint<T> {
     this.#settings = {
       protocol: { role: options.role, limits: options.limits, environment },
       owner: options.owner,
-      reportsSent: options.reportsSent,
+      isHandled: options.isHandled,
+      // Who called `connect` holds the connection in the hand; a server's application is called.
+      keepsMessages: options.role === 'client',
       connections: this.connections,
       logger: options.logger,
       lowWatermarkBytes: options.lowWatermarkBytes,
       highWatermarkBytes: options.highWatermarkBytes,
       onslow: options.onslow,
+      autoFragmentBytes: options.autoFragmentBytes,
       closeTimeouts: timers.closing(options.closeTimeoutMs),
       pingTimeouts: timers.ping(options.pingIntervalMs),
       pongTimeouts: timers.pong(options.pongTimeoutMs)
@@ -79,20 +83,17 @@ export class Endpoint<T> {
   /** Makes a connection of what has done its handshake, which belongs to it from here on. */
   adopt(source: Duplex | EngineArrival, opened: Opened<T>): Connection<T> {
     const { open, head } = chooseCarrier(source, opened.head)
-    const connection = new Connection<T>(
-      this.#settings,
-      (handler) => {
-        const transport = open(handler)
-        if (opened.response !== undefined) {
-          transport.queue.append(opened.response)
-          transport.schedule()
-        }
-        return transport
-      },
-      opened.data,
-      opened.protocol,
-      opened.extensions
-    )
+    const openTransport = (handler: RowHandler) => {
+      const transport = open(handler)
+      if (opened.response !== undefined) {
+        transport.queue.append(opened.response)
+        transport.schedule()
+      }
+      return transport
+    }
+    const { data, protocol, extensions } = opened
+    const parts = { settings: this.#settings, openTransport, data, protocol, extensions }
+    const connection = new Connection<T>(parts)
     connection.open(opened.request, head, this.#keepRequest)
     return connection
   }

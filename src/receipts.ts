@@ -1,18 +1,22 @@
 // Owns the reports of what became of one connection's messages, sent or unsent: each exactly once, first sent first.
 // Must not know how messages are sent; offsets count the bytes of the connection's send queue from its beginning.
-import type { Connection } from './connection.js'
-import type { ConnectionOwner } from './connection-settings.js'
 import { WebSocketError } from './core/errors.js'
-import { describe, type Sendable, toMessage } from './core/message.js'
+import { describe, type Message, type Sendable, toMessage } from './core/message.js'
 import { callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
 
 /** Told once what became of a message: `reason` is null if the kernel has its last byte, and tells why not otherwise. */
 export type SentCallback = (reason: WebSocketError | null) => unknown
 
+/** Whose messages they are. */
+export interface ReceiptsOwner extends HandlerCaller {
+  onsent(message: Message): unknown
+  onunsent(message: Message, reason: WebSocketError): unknown
+}
+
 /** A message that was accepted for sending. */
 interface Receipt {
-  /** As it was given to `send`; a message is made of it when it is reported. */
-  readonly message: Sendable
+  /** As it was given to `send`; a message is made of it when it is reported. Null: only the callback is told. */
+  readonly message: Sendable | null
   /** It is sent when so many bytes of its connection are. */
   end: number
   readonly callback: SentCallback | null
@@ -20,19 +24,17 @@ interface Receipt {
 }
 
 /** The messages of one connection that are not reported. */
-export class Receipts<T> {
+export class Receipts {
   /** Whether all messages are remembered, and not only those with a callback of their own. */
   readonly isComplete: boolean
-  readonly #connection: Connection<T>
-  readonly #owner: ConnectionOwner<T>
+  readonly #owner: ReceiptsOwner
   #first: Receipt | null = null
   #last: Receipt | null = null
   /** The first one whose message is not written yet. */
   #unsettled: Receipt | null = null
   #count = 0
 
-  constructor(connection: Connection<T>, owner: ConnectionOwner<T>, isComplete: boolean) {
-    this.#connection = connection
+  constructor(owner: ReceiptsOwner, isComplete: boolean) {
     this.#owner = owner
     this.isComplete = isComplete
   }
@@ -43,7 +45,7 @@ export class Receipts<T> {
   }
 
   /** Remembers a message, which ends at byte `end` (Infinity: `settle` will tell), behind all others. */
-  add(message: Sendable, end: number, callback: SentCallback | null): void {
+  add(message: Sendable | null, end: number, callback: SentCallback | null): void {
     const receipt = { message, end, callback, next: null }
     if (this.#last === null) this.#first = receipt
     else this.#last.next = receipt
@@ -82,19 +84,18 @@ export class Receipts<T> {
   }
 
   /** The hot path of `onsent`: no closure. */
-  #tell(receipt: Receipt, reason: WebSocketError | null): void {
-    const message = toMessage(receipt.message)
-    const { callback } = receipt
-    const connection = this.#connection
+  #tell({ message: sendable, callback }: Receipt, reason: WebSocketError | null): void {
     const owner = this.#owner
     try {
-      const result =
-        reason === null ? owner.onsent(connection, message) : owner.onunsent(connection, message, reason)
-      if (result !== undefined) watchHandler(connection, result)
+      if (sendable !== null) {
+        const message = toMessage(sendable)
+        const result = reason === null ? owner.onsent(message) : owner.onunsent(message, reason)
+        if (result !== undefined) watchHandler(owner, result)
+      }
     } catch (error) {
-      connection.failHandler(error)
+      owner.failHandler(error)
     }
-    if (callback !== null) callHandler(connection, () => callback(reason))
+    if (callback !== null) callHandler(owner, () => callback(reason))
   }
 }
 

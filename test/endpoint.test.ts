@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ConnectionOwner } from '../src/connection-settings.js'
+import { HandlerSet } from '../src/connection-handlers.js'
 import { DEFAULT_LIMITS } from '../src/core/limits.js'
 import type { Role } from '../src/core/terms.js'
 import { Endpoint, type EndpointOptions } from '../src/endpoint.js'
@@ -14,19 +14,16 @@ const OPENED = { data: undefined, protocol: null, extensions: [], request: null,
 
 function makeEndpoint(role: Role, options: Partial<EndpointOptions<undefined>> = {}) {
   const { lines, handlers } = recorder()
-  const owner: ConnectionOwner<undefined> = {
-    ...handlers,
-    onsent: () => undefined,
-    onunsent: () => undefined
-  }
+  const owner = new HandlerSet<undefined>(handlers, createLogger('silent'), 'peer')
   const endpoint = new Endpoint<undefined>({
     role,
     owner,
-    reportsSent: () => false,
+    isHandled: (name) => owner.isHandled(name),
     logger: createLogger('silent'),
     limits: DEFAULT_LIMITS,
     lowWatermarkBytes: 64 * 1024,
     highWatermarkBytes: 1024 * 1024,
+    autoFragmentBytes: 0,
     onslow: 'pause',
     closeTimeoutMs: 1000,
     pingIntervalMs: 0,

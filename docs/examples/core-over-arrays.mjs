@@ -40,21 +40,21 @@ console.log(`client: open, protocol ${readResponse(response.head, expected).prot
 function open(role, handler) {
   const output = new OutputBytes()
   const settings = { role, limits: DEFAULT_LIMITS, environment }
-  const ignored = { onping() {}, onpong() {}, onerror() {}, onfinish() {} }
+  const ignored = { handlePing() {}, handlePong() {}, handleError() {}, handleFinish() {} }
   const protocol = new Protocol(settings, output, { ...ignored, ...handler })
   return { output, protocol }
 }
 
 const server = open('server', {
-  onmessage(message) {
+  handleMessage(message) {
     console.log(`server: got ${describe(message.payload)}`)
     server.protocol.send(message)
   },
-  onping: () => console.log('server: got a ping, which is answered already')
+  handlePing: () => console.log('server: got a ping, which is answered already')
 })
 const client = open('client', {
-  onmessage: (message) => console.log(`client: got ${describe(message.payload)}`),
-  onpong: (_payload, roundTripMs) =>
+  handleMessage: (message) => console.log(`client: got ${describe(message.payload)}`),
+  handlePong: (_payload, roundTripMs) =>
     console.log(`client: got the pong, ${roundTripMs === null ? 'unasked' : 'in time'}`)
 })
 
@@ -74,7 +74,7 @@ function exchange() {
 
 client.protocol.send('hello, wörld 👋')
 client.protocol.send(new Uint8Array(1000))
-client.protocol.send('sent in frames of four bytes', 4)
+client.protocol.send('sent in frames of four bytes', { fragmentSize: 4 })
 client.protocol.sendPing(new Uint8Array([1, 2, 3]))
 exchange()
 

@@ -59,7 +59,7 @@ export class Agent {
       ...resolved,
       role: 'client',
       owner,
-      reportsSent: () => owner.reportsSent,
+      isHandled: (name) => owner.isHandled(name),
       logger,
       limits: resolved,
       keepRequest: false,

@@ -1,12 +1,13 @@
 // Owns the names and meanings of a client's handlers, and who is told when one is not given.
 import type { Connection } from '../connection.js'
-import type { ConnectionOwner } from '../connection-settings.js'
+import { HandlerSet } from '../connection-handlers.js'
 import type { CloseDetails } from '../core/closing.js'
 import type { WebSocketError } from '../core/errors.js'
 import type { ExtensionOffer } from '../core/extension.js'
 import type { HeaderFields } from '../core/header-fields.js'
 import type { Message } from '../core/message.js'
-import { type Logger, logConnectionError } from '../log.js'
+import type { Logger } from '../log.js'
+import type { MessageReader } from '../message-reader.js'
 
 /** A server's answer that opens a WebSocket: it has passed all checks. */
 export interface HandshakeResponse {
@@ -28,6 +29,16 @@ export interface ClientHandlers<T> {
   onopen(connection: Connection<T>): unknown
   /** A message arrived: see `ServerHandlers.onmessage`. The first one may come before `connect` resolves. */
   onmessage(connection: Connection<T>, message: Message): unknown
+  /** A message begins to arrive, which is told piece by piece: see `ServerHandlers.onmessagebegin`, as for the next four. */
+  onmessagebegin(connection: Connection<T>, message: MessageReader): unknown
+  /** A frame of it begins. */
+  onframebegin(connection: Connection<T>, byteLength: number, isFinal: boolean): unknown
+  /** A piece of the frame's payload. */
+  onframedata(connection: Connection<T>, bytes: Uint8Array): unknown
+  /** The frame has arrived. */
+  onframeend(connection: Connection<T>): unknown
+  /** The message has arrived. */
+  onmessageend(connection: Connection<T>): unknown
   /** The last byte of a message is with the kernel: see `ServerHandlers.onsent`. */
   onsent(connection: Connection<T>, message: Message): unknown
   /** The connection is over, and the message is not known to be sent: see `ServerHandlers.onunsent`. */
@@ -43,45 +54,12 @@ export interface ClientHandlers<T> {
 }
 
 /** Whom one connection of a client reports to: the handlers that were given, and nobody for the others. */
-export class ClientOwner<T> implements ClientHandlers<T>, ConnectionOwner<T> {
-  readonly #logger: Logger
-
+export class ClientOwner<T> extends HandlerSet<T> implements ClientHandlers<T> {
   constructor(handlers: Partial<ClientHandlers<T>>, logger: Logger) {
-    this.#logger = logger
-    Object.assign(this, handlers)
-  }
-
-  /** Whether sent messages are to be remembered. */
-  get reportsSent(): boolean {
-    const { onsent, onunsent } = ClientOwner.prototype
-    return this.onsent !== onsent || this.onunsent !== onunsent
+    super(handlers, logger, 'server')
   }
 
   onhandshake(_response: HandshakeResponse): unknown {
     return undefined
-  }
-  onopen(_connection: Connection<T>): unknown {
-    return undefined
-  }
-  onmessage(_connection: Connection<T>, _message: Message): unknown {
-    return undefined
-  }
-  onsent(_connection: Connection<T>, _message: Message): unknown {
-    return undefined
-  }
-  onunsent(_connection: Connection<T>, _message: Message, _reason: WebSocketError): unknown {
-    return undefined
-  }
-  onping(_connection: Connection<T>, _payload: Uint8Array): unknown {
-    return undefined
-  }
-  onpong(_connection: Connection<T>, _payload: Uint8Array, _roundTripMs: number | null): unknown {
-    return undefined
-  }
-  onclose(_connection: Connection<T>, _code: number, _reason: string, _details: CloseDetails): unknown {
-    return undefined
-  }
-  onerror(connection: Connection<T>, error: WebSocketError): unknown {
-    return logConnectionError(this.#logger, `server ${connection.remoteAddress ?? connection.id}`, error)
   }
 }

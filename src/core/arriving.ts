@@ -2,6 +2,7 @@
 import { Assembler } from './assembler.js'
 import type { Environment } from './environment.js'
 import type { Kernels } from './kernels.js'
+import type { PieceHandler } from './pieces.js'
 
 /** A message that is not whole. */
 export class Arriving {
@@ -12,20 +13,27 @@ export class Arriving {
   fragmentCount = 1
   /** Validator's state within text; 0 at the end of all that is valid. */
   private utf8 = 0
+  /** Who is told the pieces, which are not gathered then; null: they are. */
+  readonly pieces: PieceHandler | null
+  /** How much of the payload has been told. */
+  toldBytes = 0
   /** What came so far; null before the first piece. */
   assembler: Assembler | null = null
   /** Payload of the frame at hand, while extensions want it whole. */
   private frame: Assembler | null = null
 
-  constructor(opcode: number, rsv: number, announcedBytes: number) {
+  constructor(opcode: number, rsv: number, announcedBytes: number, pieces: PieceHandler | null) {
     this.opcode = opcode
     this.rsv = rsv
     this.announcedBytes = announcedBytes
+    this.pieces = pieces
   }
 
+  /** Bytes of payload that have come, decoded by the extensions for frames. */
   get byteLength(): number {
-    return this.assembler === null ? 0 : this.assembler.byteLength
+    return this.assembler === null ? this.toldBytes : this.assembler.byteLength
   }
+
   /** Validates the next piece of text. Returns false at the first bad byte. Source: RFC 6455 §8.1. */
   validate(
     kernels: Kernels,

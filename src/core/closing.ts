@@ -60,6 +60,8 @@ export interface Ending {
   readonly initiator: 'local' | 'remote'
   received: CloseStatus | null
   cause: WebSocketError | null
+  /** Messages were given up, so that the end is not clean. */
+  hasLost: boolean
 }
 
 /** Reads a close frame's payload, or tells the rule it breaks. Source: RFC 6455 §5.5.1, §7.1.6. */

@@ -93,7 +93,7 @@ export class Decoder {
       this.#deliverText(data)
     } else if (opcode === Opcode.BINARY) {
       this.#handler.receiveDecodedMessage(new BinaryMessage(keepDecoded(data)))
-    } else if (this.#terms.extensions.some(({ opcodes }) => opcodes.includes(opcode))) {
+    } else if (this.#terms.hasOpcode(opcode)) {
       this.#handler.receiveDecodedMessage(new ExtensionMessage(opcode, keepDecoded(data)))
     } else {
       const detail = `a hook made a message of opcode ${opcode}`

@@ -15,32 +15,21 @@ import {
 } from './closing.js'
 import { WebSocketError } from './errors.js'
 import type { NegotiatedExtension } from './extension.js'
-import { checkFragmentSize } from './frame.js'
 import { Opcode } from './header.js'
 import { Inbox } from './inbox.js'
-import { type Message, type Sendable, toMessage } from './message.js'
+import type { Message } from './message.js'
 import type { Output } from './output.js'
-import { checkControlPayload, type Pongs, SentPings } from './pings.js'
+import type { PieceHandler } from './pieces.js'
 import type { ProtocolHandler } from './protocol-handler.js'
-import { Receiver } from './receiver.js'
-import { NOTHING_DEFERRED, SendLine } from './send-line.js'
 import { type ProtocolSettings, Terms } from './terms.js'
+import { Transmitter } from './transmitter.js'
 
 /** The protocol of one open connection. */
-export class Protocol extends Receiver {
-  readonly #handler: ProtocolHandler
-  readonly #output: Output
-  // What is seldom needed is made when it is, and dropped: most connections idle.
+export class Protocol extends Transmitter {
   /** Made when chunks are to be scanned here, or when something must wait. */
   #inbox: Inbox | null = null
   /** Null as long as the connection is open. */
   #ending: Ending | null = null
-  /** Our pings that wait for their pong; null if none does. */
-  #sentPings: SentPings | null = null
-  /** Null if no pong waits. */
-  #pongs: Pongs | null = null
-  /** Set while an extension works on a message that is to be sent. */
-  #line: SendLine | null = null
 
   /** `extensions`: as negotiated in the opening handshake, default none; their sessions are closed when the connection ends. */
   constructor(
@@ -49,9 +38,7 @@ export class Protocol extends Receiver {
     handler: ProtocolHandler,
     extensions?: readonly NegotiatedExtension[]
   ) {
-    super(Terms.of(settings, extensions))
-    this.#handler = handler
-    this.#output = output
+    super(Terms.of(settings, extensions), output, handler)
   }
 
   /** Where the closing handshake stands. */
@@ -116,62 +103,8 @@ export class Protocol extends Receiver {
    * is, because messages wait to be sent before the answer to the peer's close frame.
    */
   get isHolding(): boolean {
-    const isFinishing = this.#line !== null && this.state === 'finished'
+    const isFinishing = this.line !== null && this.state === 'finished'
     return this.#inbox?.isHolding === true || this.isWorking || isFinishing
-  }
-
-  /**
-   * Sends a message. `fragmentSize`: most payload bytes of a frame; null sends one frame. Returns false unless the
-   * connection is open, and if a hook of an extension throws, which fails the connection. `compress`: tells extensions
-   * whether to compress it; default: they decide. Throws WebSocketError 'invalid-argument' for what is no message, an opcode that
-   * was not negotiated, or a wrong `fragmentSize`.
-   */
-  send(sendable: Sendable, fragmentSize: number | null = null, compress?: boolean): boolean {
-    const isPlain = fragmentSize === null && this.terms.isPlain
-    if (isPlain && (typeof sendable === 'string' || sendable instanceof Uint8Array)) {
-      if (this.#ending !== null) return false
-      this.terms.sender.sendPayload(this.#output, sendable)
-      return true
-    }
-    if (fragmentSize !== null) checkFragmentSize(fragmentSize)
-    const message = toMessage(sendable)
-    this.terms.checkOpcode(message.opcode)
-    if (this.#ending !== null) return false
-    const send = () => this.terms.sender.sendMessage(this.#output, message, fragmentSize, compress)
-    if (this.#line !== null) {
-      this.#line.add(message.bytes.length, send)
-      return true
-    }
-    const result = send()
-    if (result instanceof WebSocketError) this.receiveViolation(result)
-    else if (result !== null) this.deferSends(new SendLine(result, message.bytes.length))
-    return !(result instanceof WebSocketError)
-  }
-
-  /** Messages that are accepted for sending, and not written because an extension works on one; `onwritten` follows for each. */
-  get deferredMessages(): { readonly messageCount: number; readonly byteLength: number } {
-    return this.#line ?? NOTHING_DEFERRED
-  }
-
-  /**
-   * Sends a ping. `payload`: at most 125 bytes, kept until its pong comes. Returns false, and sends nothing, unless the
-   * connection is open. Throws WebSocketError 'invalid-argument' for a payload of another type or too long.
-   */
-  sendPing(payload: Uint8Array): boolean {
-    checkControlPayload(payload)
-    if (this.#ending !== null) return false
-    this.#sentPings ??= new SentPings(this.terms.limits.maxUnansweredPings)
-    this.#sentPings.add(payload, this.terms.environment.now())
-    this.sendControl(Opcode.PING, payload)
-    return true
-  }
-
-  /** Sends an unsolicited pong; as `sendPing`. Source: RFC 6455 §5.5.3. */
-  sendPong(payload: Uint8Array): boolean {
-    checkControlPayload(payload)
-    if (this.#ending !== null) return false
-    this.sendControl(Opcode.PONG, payload)
-    return true
   }
 
   /**
@@ -196,14 +129,7 @@ export class Protocol extends Receiver {
       return
     }
     this.beginFailure(error, initiator)
-    this.#handler.onfinish()
-  }
-
-  /** Call when the output has been carried away: a pong that was held back goes out now. */
-  drained(): void {
-    const payload = this.#pongs?.held ?? null
-    this.#pongs = null
-    if (payload !== null && this.canAnswer()) this.sendPongNow(payload)
+    this.handler.handleFinish()
   }
 
   /**
@@ -217,8 +143,8 @@ export class Protocol extends Receiver {
     this.ignoreRest()
     const failure = this.terms.closeSessions()
     ending.cause ??= failure
-    const isClean = before === 'finished' && !hasLost && this.#line === null
-    this.#line = null
+    const isClean = before === 'finished' && !hasLost && !ending.hasLost && this.line === null
+    this.abandonLine()
     const status = ending.received ?? { code: CloseCode.ABNORMAL, reason: '' }
     if (isClean) return { ...status, wasClean: true, initiator: ending.initiator, cause: null }
     const detail =
@@ -228,17 +154,32 @@ export class Protocol extends Receiver {
   }
 
   /** @internal */
+  protected override get mayMessage(): boolean {
+    return this.#ending === null
+  }
+
+  /** @internal Until the peer's close frame comes, after our own too. Source: RFC 6455 §5.5.2. */
+  protected override get mayAnswer(): boolean {
+    return this.#ending === null || this.#ending.state === 'close-sent'
+  }
+
+  /** @internal */
+  protected override get pieceHandler(): PieceHandler | null {
+    return this.handler.pieces ?? null
+  }
+
+  /** @internal */
   override receiveMessage(message: Message): void {
-    this.#handler.onmessage(message)
+    this.handler.handleMessage(message)
   }
 
   /** @internal */
   override receiveControl(opcode: number, payload: Uint8Array): void {
     if (opcode === Opcode.PING) {
       this.answerPing(payload)
-      this.#handler.onping(payload)
+      this.handler.handlePing(payload)
     } else if (opcode === Opcode.PONG) {
-      this.#handler.onpong(payload, this.matchPong(payload))
+      this.handler.handlePong(payload, this.matchPong(payload))
     } else {
       this.receiveClose(payload)
     }
@@ -246,7 +187,7 @@ export class Protocol extends Receiver {
 
   /** @internal */
   override receiveWork(): void {
-    this.#handler.onbusy?.(true)
+    this.handler.handleBusy?.(true)
     this.terms.environment.defer(() => this.workOn())
   }
 
@@ -255,10 +196,10 @@ export class Protocol extends Receiver {
     if (!canMove(this.state, 'fail')) return
     this.beginFailure(error, 'local')
     try {
-      this.#handler.onerror(error)
+      this.handler.handleError(error)
     } finally {
       // The handler may have told already that the transport is gone.
-      if (this.state === 'failed') this.#handler.onfinish()
+      if (this.state === 'failed') this.handler.handleFinish()
     }
   }
 
@@ -268,35 +209,28 @@ export class Protocol extends Receiver {
     if (!this.isWorking || this.isDone) return
     try {
       if (!this.proceed()) return this.terms.environment.defer(() => this.workOn())
-      this.#handler.onbusy?.(false)
+      this.handler.handleBusy?.(false)
       this.#inbox?.release()
     } catch (error) {
       this.failReceiving(error)
     }
   }
 
-  private deferSends(line: SendLine): void {
-    this.#line = line
-    this.terms.environment.defer(() => this.proceedSending(line))
+  /** @internal */
+  protected override finishLine(): void {
+    if (this.state === 'finished') this.handler.handleFinish()
   }
 
-  private proceedSending(line: SendLine): void {
-    // The connection failed, or was over before.
-    if (this.#line !== line) return
-    const result = line.proceed()
-    if (result instanceof WebSocketError) return this.failSending(result)
-    if (result !== 'nothing') this.#handler.onwritten?.(result === 'message')
-    if (this.#line !== line) return
-    if (!line.isEmpty) return this.deferSends(line)
-    this.#line = null
-    if (this.state === 'finished') this.#handler.onfinish()
+  /** @internal */
+  protected override holdLine(): void {
+    if (this.state === 'finished') this.cutShort()
   }
 
-  /** After the peer's close frame nothing can fail any more; what is lost makes the end unclean. */
-  private failSending(error: WebSocketError): void {
+  /** @internal After the peer's close frame nothing can fail any more; what is lost makes the end unclean. */
+  protected override failSending(error: WebSocketError): void {
     if (canMove(this.state, 'fail')) return this.receiveViolation(error)
     this.#ending!.cause ??= error
-    this.#handler.onfinish()
+    this.handler.handleFinish()
   }
 
   /** What the application did to memory that it shares with us ends the connection; what a handler threw goes on. */
@@ -307,10 +241,11 @@ export class Protocol extends Receiver {
 
   private beginFailure(error: WebSocketError, initiator: 'local' | 'remote'): void {
     const { closeCode } = error
-    const canSendClose = this.state !== 'close-sent' && closeCode !== null && canSendCloseCode(closeCode)
+    const isPossible = this.state !== 'close-sent' && this.line?.stream?.isInFrame !== true
+    const canSendClose = isPossible && closeCode !== null && canSendCloseCode(closeCode)
     this.move('fail', initiator).cause ??= error
     this.ignoreRest()
-    this.#line = null
+    this.abandonLine()
     if (canSendClose) this.sendControl(Opcode.CLOSE, encodeClose(closeCode))
   }
 
@@ -330,25 +265,17 @@ export class Protocol extends Receiver {
       // RFC 6455 §5.5.1: the answer typically echoes the code.
       this.sendClose(payload.subarray(0, 2))
     }
-    if (this.#line === null) this.#handler.onfinish()
+    if (this.line === null) this.handler.handleFinish()
+    else if (this.line.stream !== null) this.cutShort()
   }
 
-  /** Behind the messages that wait. */
-  private sendClose(payload: Uint8Array): void {
-    if (this.#line === null) return this.sendControl(Opcode.CLOSE, payload)
-    this.#line.add(null, () => {
-      this.sendControl(Opcode.CLOSE, payload)
-      return null
-    })
-  }
-
-  /** The round-trip time of the ping that a pong answers, or null if it answers none. */
-  private matchPong(payload: Uint8Array): number | null {
-    const pings = this.#sentPings
-    if (pings === null) return null
-    const roundTripMs = pings.answer(payload, this.terms.environment.now())
-    if (pings.isEmpty) this.#sentPings = null
-    return roundTripMs
+  /** A peer that has sent its close frame need not read to the end what comes piece by piece (RFC 6455 §5.5.1). */
+  private cutShort(): void {
+    const detail = 'the peer closed while a message was being sent piece by piece'
+    this.#ending!.cause ??= new WebSocketError('connection-lost', { detail })
+    this.#ending!.hasLost = true
+    this.abandonLine()?.()
+    this.handler.handleFinish()
   }
 
   private openInbox(): Inbox {
@@ -356,40 +283,9 @@ export class Protocol extends Receiver {
     return this.#inbox
   }
 
-  /** Source: RFC 6455 §5.5.2, §5.5.3. */
-  private answerPing(payload: Uint8Array): void {
-    if (!this.canAnswer()) return
-    if (this.#output.pendingBytes === 0) this.#pongs = null
-    const pongs = this.openPongs()
-    if (pongs.count < this.terms.limits.maxUnansweredPings) this.sendPongNow(payload)
-    else pongs.held = payload
-  }
-
-  private sendPongNow(payload: Uint8Array): void {
-    const pongs = this.openPongs()
-    // The newest ping is answered: an older one that waits needs no answer any more.
-    pongs.held = null
-    pongs.count++
-    this.sendControl(Opcode.PONG, payload)
-  }
-
-  private openPongs(): Pongs {
-    this.#pongs ??= { count: 0, held: null }
-    return this.#pongs
-  }
-
-  /** Pings are answered until the peer's close frame comes, after our own too (RFC 6455 §5.5.2). */
-  private canAnswer(): boolean {
-    return this.#ending === null || this.#ending.state === 'close-sent'
-  }
-
-  private sendControl(opcode: number, payload: Uint8Array): void {
-    this.terms.sender.sendControl(this.#output, opcode, payload)
-  }
-
   private move(event: ClosingEvent, initiator: 'local' | 'remote'): Ending {
     const state = nextClosingState(this.state, event)
-    this.#ending ??= { state, initiator, received: null, cause: null }
+    this.#ending ??= { state, initiator, received: null, cause: null, hasLost: false }
     this.#ending.state = state
     return this.#ending
   }

@@ -5,9 +5,11 @@ import { Assembler, keepBytes } from './assembler.js'
 import { Decoder, type DecoderHandler, type DecodingHook, EAGER_TEXT_BYTES } from './decoder.js'
 import { type ErrorCode, type ViolationCode, WebSocketError } from './errors.js'
 import type { ExtensionData } from './extension.js'
-import { HeaderBit, MAX_CONTROL_BYTES, Opcode } from './header.js'
+import { HeaderBit, Opcode } from './header.js'
+import { checkHeader, frameLength } from './header-rules.js'
 import { ROW_WORDS, Row, RowFlag, TEXT_SHIFT } from './layout.js'
 import { BinaryMessage, type Message, TextMessage } from './message.js'
+import { type Piece, type PieceHandler, tellPiece, tellWhole } from './pieces.js'
 import type { Terms } from './terms.js'
 
 const WHOLE = RowFlag.FIRST | RowFlag.LAST
@@ -16,7 +18,7 @@ const FINAL_BINARY = HeaderBit.FIN | Opcode.BINARY
 const NO_TEXTS: readonly string[] = []
 
 /** How a receiver is to take rows; bits of one field. */
-const Flow = { BUSY: 1, PAUSED: 2, DONE: 4, WORKING: 8, PROCEEDING: 16 } as const
+const Flow = { BUSY: 1, PAUSED: 2, DONE: 4, WORKING: 8, PROCEEDING: 16, IN_PIECES: 32 } as const
 
 /**
  * Turns rows into messages and control frames of one connection. Between messages it holds nothing of them. It is what a
@@ -46,6 +48,13 @@ export abstract class Receiver implements DecoderHandler {
   abstract receiveViolation(error: WebSocketError): void
   /** @internal An extension works in slices: call `proceed` until it returns true. */
   abstract receiveWork(): void
+  /** @internal Who gets messages in pieces; asked when one begins, if `receiveInPieces` was called. Null: they come whole. */
+  protected abstract get pieceHandler(): PieceHandler | null
+
+  /** Has messages come in pieces, from the next one on: see `ProtocolHandler.pieces`. Not to be taken back. */
+  receiveInPieces(): void {
+    this.#flow |= Flow.IN_PIECES
+  }
 
   /** @internal While set, `receive` stops after the row at hand. Cannot be taken back while an extension works. */
   get isPaused(): boolean {
@@ -80,7 +89,7 @@ export abstract class Receiver implements DecoderHandler {
 
   /** @internal Neither paused nor done, busy or working. */
   get isReady(): boolean {
-    return this.#flow === 0
+    return (this.#flow & ~Flow.IN_PIECES) === 0
   }
 
   /**
@@ -115,7 +124,7 @@ export abstract class Receiver implements DecoderHandler {
     texts: readonly string[]
   ): number {
     for (let row = from; row < to; row++) {
-      if (this.#flow !== Flow.BUSY) return this.isDone ? to : row
+      if ((this.#flow & ~Flow.IN_PIECES) !== Flow.BUSY) return this.isDone ? to : row
       const at = row * ROW_WORDS
       const kind = table[at + Row.KIND]!
       const header = table[at + Row.HEADER]!
@@ -123,7 +132,7 @@ export abstract class Receiver implements DecoderHandler {
       const end = start + table[at + Row.BYTE_LENGTH]!
       if (end > chunk.length) throw new WebSocketError('payload-transferred')
       if ((kind & RowFlag.FIRST) !== 0) {
-        const violation = this.checkHeader(
+        const violation = this.checkFrame(
           kind,
           header,
           table[at + Row.LENGTH_LOW]!,
@@ -134,7 +143,7 @@ export abstract class Receiver implements DecoderHandler {
           return to
         }
       }
-      if (kind >>> TEXT_SHIFT !== 0 && this.terms.isPlain) {
+      if (kind >>> TEXT_SHIFT !== 0 && this.terms.isPlain && (this.#flow & Flow.IN_PIECES) === 0) {
         this.receiveMessage(new TextMessage(texts[(kind >>> TEXT_SHIFT) - 1]!))
       } else {
         this.receivePiece(header & 0xff, kind, chunk, start, end)
@@ -162,31 +171,18 @@ export abstract class Receiver implements DecoderHandler {
     return this.terms.isPlain ? (this.#message?.assembler?.room ?? null) : null
   }
 
-  /** Applies every rule that a frame's header can break. Source: RFC 6455 §5.1, §5.2, §5.4, §5.5. */
-  private checkHeader(
+  /** Applies every rule that a frame's header can break. */
+  private checkFrame(
     kind: number,
     header: number,
     lengthLow: number,
     lengthHigh: number
   ): ViolationCode | null {
+    const violation = checkHeader(this.terms, header, lengthLow, lengthHigh)
     const opcode = header & HeaderBit.OPCODE
-    const isControl = opcode >= Opcode.CLOSE
-    const rsv = header & HeaderBit.RSV
-    if (rsv !== 0 && (rsv & ~this.allowedRsv(opcode)) !== 0) return 'reserved-bits'
-    if (isControl ? opcode > Opcode.PONG : opcode > Opcode.BINARY && !this.hasOpcode(opcode))
-      return 'reserved-opcode'
-    if (((header >>> 8) & HeaderBit.MASK) !== this.terms.maskBit)
-      return this.terms.maskBit === 0 ? 'masked-frame' : 'unmasked-frame'
-    const shortLength = (header >>> 8) & HeaderBit.LENGTH
-    if (isControl) {
-      if ((header & HeaderBit.FIN) === 0) return 'fragmented-control'
-      return shortLength > MAX_CONTROL_BYTES ? 'control-too-long' : null
-    }
-    if (lengthHigh < 0) return 'length-overflow'
-    const length = lengthHigh * 0x1_0000_0000 + (lengthLow >>> 0)
-    if (shortLength >= 126 && length < (shortLength === 126 ? 126 : 65536)) return 'length-not-minimal'
+    if (violation !== null || opcode >= Opcode.CLOSE) return violation
     const isWhole = (kind & RowFlag.LAST) !== 0 && (header & HeaderBit.FIN) !== 0
-    return this.beginFrame(opcode, rsv, length, isWhole)
+    return this.beginFrame(opcode, header & HeaderBit.RSV, frameLength(lengthLow, lengthHigh), isWhole)
   }
 
   /** Applies the rules of fragmentation and the limits to a data frame, and begins it. Source: RFC 6455 §5.4, §10.4. */
@@ -201,23 +197,16 @@ export abstract class Receiver implements DecoderHandler {
     if (length > limits.maxFrameBytes) return 'frame-too-big'
     const announcedBytes = message === null ? length : message.byteLength + length
     if (announcedBytes > limits.maxMessageBytes) return 'message-too-big'
-    if (message !== null) message.announcedBytes = announcedBytes
-    else if (!isWhole || decodesFrames) this.#message = new Arriving(opcode, rsv, announcedBytes)
-    return null
-  }
-
-  private allowedRsv(opcode: number): number {
-    if (opcode >= Opcode.CLOSE) return 0
-    let allowed = 0
-    for (const extension of this.terms.extensions) {
-      if (opcode !== Opcode.CONTINUATION || extension.session.decodeFrame !== undefined)
-        allowed |= extension.rsv
+    if (message !== null) {
+      message.announcedBytes = announcedBytes
+      return null
     }
-    return allowed
-  }
-
-  private hasOpcode(opcode: number): boolean {
-    return this.terms.extensions.some((extension) => extension.opcodes.includes(opcode))
+    // Hooks for messages need them whole.
+    const pieces =
+      (this.#flow & Flow.IN_PIECES) === 0 || this.terms.decodesMessages ? null : this.pieceHandler
+    if (!isWhole || decodesFrames || pieces !== null)
+      this.#message = new Arriving(opcode, rsv, announcedBytes, pieces)
+    return null
   }
 
   private receivePiece(first: number, kind: number, chunk: Uint8Array, start: number, end: number): void {
@@ -225,6 +214,17 @@ export abstract class Receiver implements DecoderHandler {
       this.receiveControlPiece(first & HeaderBit.OPCODE, kind, chunk, start, end)
     } else if (!this.terms.isPlain) {
       this.receiveEncodedPiece(first, kind, chunk, start, end)
+    } else if ((this.#flow & Flow.IN_PIECES) !== 0 && this.#message?.pieces != null) {
+      const { announcedBytes, toldBytes, pieces } = this.#message
+      const piece = {
+        isFirst: (kind & RowFlag.FIRST) !== 0,
+        isLast: (kind & RowFlag.LAST) !== 0,
+        isFinal: (first & HeaderBit.FIN) !== 0,
+        isAscii: (kind & RowFlag.ASCII) !== 0,
+        isShared: false,
+        frameBytes: announcedBytes - toldBytes
+      }
+      this.tellPiece(pieces, piece, chunk, start, end)
     } else if ((kind & WHOLE) === WHOLE && (first === FINAL_TEXT || first === FINAL_BINARY)) {
       this.receiveWholeMessage(first, kind, chunk, start, end)
     } else {
@@ -298,6 +298,13 @@ export abstract class Receiver implements DecoderHandler {
     )
   }
 
+  private tellPiece(pieces: PieceHandler, piece: Piece, chunk: Uint8Array, start: number, end: number): void {
+    const message = this.#message!
+    if (piece.isLast && piece.isFinal) this.#message = null
+    const { kernels } = this.terms.environment
+    if (!tellPiece(this, message, pieces, piece, kernels, chunk, start, end)) this.violate('invalid-utf8')
+  }
+
   private isValidUtf8(bytes: Uint8Array): boolean {
     return this.terms.environment.kernels.validateUtf8(0, bytes) === 0
   }
@@ -342,6 +349,11 @@ export abstract class Receiver implements DecoderHandler {
   receiveDecodedFrame({ payload, isFinal, isShared }: ExtensionData): void {
     this.#flow &= ~Flow.WORKING
     const message = this.#message!
+    const { length: frameBytes } = payload
+    if (message.pieces !== null) {
+      const whole = { isFirst: true, isLast: true, isFinal, isAscii: false, isShared: isShared === true }
+      return this.tellPiece(message.pieces, { ...whole, frameBytes }, payload, 0, frameBytes)
+    }
     message.assembler ??= new Assembler(this.terms.environment.allocate)
     // Long pieces may be kept as views.
     message.assembler.add(isShared === true ? payload.slice() : payload, 0, payload.length)
@@ -351,7 +363,9 @@ export abstract class Receiver implements DecoderHandler {
   /** @internal */
   receiveDecodedMessage(message: Message): void {
     this.#flow &= ~Flow.WORKING
-    this.receiveMessage(message)
+    const pieces = (this.#flow & Flow.IN_PIECES) === 0 ? null : this.pieceHandler
+    if (pieces === null) this.receiveMessage(message)
+    else tellWhole(this, pieces, message)
   }
 
   /** @internal */

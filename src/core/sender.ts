@@ -14,6 +14,19 @@ import { type Message, type Payload, TextMessage } from './message.js'
 import type { Output } from './output.js'
 import type { Role } from './terms.js'
 
+/** How a message is to be sent. */
+export interface SendChoices {
+  /** Most payload bytes of a frame. Default, and null: the message goes in one frame. */
+  readonly fragmentSize?: number | null | undefined
+  /** As in `ExtensionData`. */
+  readonly compress?: boolean | undefined
+  /** Whether its frames are masked. Default: a client's are (RFC 6455 §5.1). */
+  readonly mask?: boolean | undefined
+}
+
+/** What a message gets of which nothing else is said. */
+export const IN_ONE_FRAME: SendChoices = {}
+
 /** What all senders of one endpoint share. */
 export interface SenderSettings {
   readonly role: Role
@@ -58,13 +71,11 @@ export class Sender {
     this.#hasFrameHooks = extensions.some(({ session }) => session.encodeFrame !== undefined)
   }
 
-  /**
-   * Sends a whole message. `fragmentSize`: most payload bytes of a frame; null sends one frame. A long binary payload
-   * is passed on by reference and must not change until it is sent. `compress`: as in `ExtensionData`.
-   */
-  sendMessage(output: Output, message: Message, fragmentSize: number | null, compress?: boolean): SendResult {
-    if (fragmentSize !== null || this.#extensions.length > 0)
-      return this.#sendEncoded(output, message, fragmentSize, compress)
+  /** Sends a whole message. A long binary payload is passed on by reference and must not change until it is sent. */
+  sendMessage(output: Output, message: Message, choices: SendChoices): SendResult {
+    const isMaskChosen = choices.mask !== undefined
+    if (choices.fragmentSize != null || isMaskChosen || this.#extensions.length > 0)
+      return this.#sendEncoded(output, message, choices)
     if (message instanceof TextMessage && !message.isEncoded) {
       this.#sendText(output, message.payload)
     } else {
@@ -79,63 +90,83 @@ export class Sender {
     else this.#writeFrame(output, HeaderBit.FIN | Opcode.BINARY, payload)
   }
 
+  /** Sends one frame of a message as it is, but for the hooks for frames. Returns an error if one of them threw. */
+  sendFrame(output: Output, frame: ExtensionData, mask?: boolean): WebSocketError | null {
+    const encoded = this.#encodeFrame(frame)
+    if (encoded instanceof Error) return encoded
+    this.#writeData(
+      output,
+      (encoded.isFinal ? HeaderBit.FIN : 0) | encoded.rsv | encoded.opcode,
+      encoded,
+      mask
+    )
+    return null
+  }
+
+  /** Whether frames can be sent piece by piece: no hook wants to see them whole. */
+  get sendsPieces(): boolean {
+    return !this.#hasFrameHooks
+  }
+
+  /** Writes the header of a frame whose payload follows by `writePiece`. Returns the masking key, or null. */
+  beginFrame(output: Output, first: number, byteLength: number, mask?: boolean): number | null {
+    const key = this.#masks(mask) ? this.#settings.environment.maskingKey() : null
+    const offset = output.reserve(headerLength(byteLength, key !== null))
+    output.advance(writeHeader(output.buffer, offset, first, byteLength, key) - offset)
+    return key
+  }
+
+  /** Writes a piece of a frame's payload. `phase`: how many bytes of it went before. */
+  writePiece(output: Output, piece: Uint8Array, key: number | null, phase: number): void {
+    const byteLength = piece.length
+    if (key === null && byteLength > COPY_BYTES) return output.append(piece)
+    const offset = output.reserve(byteLength)
+    if (key === null) output.buffer.set(piece, offset)
+    else this.#settings.environment.kernels.mask(piece, output.buffer, offset, key, phase)
+    output.advance(byteLength)
+  }
+
   /** Sends a control frame. `payload`: at most 125 bytes, checked by the caller. */
   sendControl(output: Output, opcode: number, payload: Uint8Array): void {
     this.#writeFrame(output, HeaderBit.FIN | opcode, payload)
   }
 
-  #sendEncoded(
-    output: Output,
-    original: Message,
-    fragmentSize: number | null,
-    compress: boolean | undefined
-  ): SendResult {
+  #sendEncoded(output: Output, original: Message, choices: SendChoices): SendResult {
     const bytes = this.#bytesOf(original)
     const isShared = bytes.buffer === sharedText?.buffer
+    const { compress } = choices
     const whole = { opcode: original.opcode, isFinal: true, rsv: 0, payload: bytes, isShared, compress }
-    return this.#encodeMessage(output, whole, fragmentSize, 0)
+    return this.#encodeMessage(output, whole, choices, 0)
   }
 
   /** Runs the hooks for messages from the index `from` on, and cuts and writes what comes out of them. */
-  #encodeMessage(
-    output: Output,
-    original: ExtensionData,
-    fragmentSize: number | null,
-    from: number
-  ): SendResult {
-    const { compress } = original
+  #encodeMessage(output: Output, original: ExtensionData, choices: SendChoices, from: number): SendResult {
     let message = original
     for (let index = from; index < this.#extensions.length; index++) {
       const { name, session } = this.#extensions[index]!
       try {
         const result = session.encodeMessage?.(message)
         if (result == null) continue
-        if ('next' in result) return this.#sliced(output, result, compress, fragmentSize, index)
+        if ('next' in result) return this.#sliced(output, result, choices, index)
         message = result
       } catch (cause) {
         // Hooks are code of others: whatever they throw ends this connection and no other.
         return toExtensionError(cause, name, CloseCode.INTERNAL_ERROR)
       }
     }
-    if (fragmentSize === null && !this.#hasFrameHooks) {
-      this.#writeData(output, HeaderBit.FIN | message.rsv | message.opcode, message)
+    if (choices.fragmentSize == null && !this.#hasFrameHooks) {
+      this.#writeData(output, HeaderBit.FIN | message.rsv | message.opcode, message, choices.mask)
       return null
     }
-    return this.#sendFrames(output, message, fragmentSize, compress)
+    return this.#sendFrames(output, message, choices)
   }
 
-  #sliced(
-    output: Output,
-    work: SlicedWork,
-    compress: boolean | undefined,
-    fragmentSize: number | null,
-    index: number
-  ): SlicedSend {
+  #sliced(output: Output, work: SlicedWork, choices: SendChoices, index: number): SlicedSend {
     return () => {
       try {
         const message = work.next()
         if (message === null) return undefined
-        return this.#encodeMessage(output, { ...message, compress }, fragmentSize, index + 1)
+        return this.#encodeMessage(output, { ...message, compress: choices.compress }, choices, index + 1)
       } catch (cause) {
         return toExtensionError(cause, this.#extensions[index]!.name, CloseCode.INTERNAL_ERROR)
       }
@@ -145,8 +176,7 @@ export class Sender {
   #sendFrames(
     output: Output,
     message: ExtensionData,
-    fragmentSize: number | null,
-    compress: boolean | undefined
+    { fragmentSize, compress, mask }: SendChoices
   ): WebSocketError | null {
     const { payload } = message
     const step = fragmentSize ?? Math.max(payload.length, 1)
@@ -154,16 +184,16 @@ export class Sender {
     do {
       const end = Math.min(start + step, payload.length)
       const isFirst = start === 0
-      const frame = this.#encodeFrame({
+      const frame = {
         opcode: isFirst ? message.opcode : Opcode.CONTINUATION,
         isFinal: end === payload.length,
         rsv: isFirst ? message.rsv : 0,
         payload: end - start === payload.length ? payload : payload.subarray(start, end),
         isShared: message.isShared === true,
         compress
-      })
-      if (frame instanceof Error) return frame
-      this.#writeData(output, (frame.isFinal ? HeaderBit.FIN : 0) | frame.rsv | frame.opcode, frame)
+      }
+      const error = this.sendFrame(output, frame, mask)
+      if (error !== null) return error
       start = end
     } while (start < payload.length)
     return null
@@ -178,13 +208,19 @@ export class Sender {
     return sharedText.subarray(0, writeUtf8(message.payload, sharedText, 0))
   }
 
-  #writeData(output: Output, first: number, { payload, isShared }: ExtensionData): void {
+  #writeData(
+    output: Output,
+    first: number,
+    { payload, isShared }: ExtensionData,
+    mask: boolean | undefined
+  ): void {
     // Longer ones are passed on by reference.
-    this.#writeFrame(
-      output,
-      first,
-      isShared === true && payload.length > COPY_BYTES ? payload.slice() : payload
-    )
+    const bytes = isShared === true && payload.length > COPY_BYTES ? payload.slice() : payload
+    this.#writeFrame(output, first, bytes, mask)
+  }
+
+  #masks(mask: boolean | undefined): boolean {
+    return mask ?? this.#settings.role === 'client'
   }
 
   /** Runs the hooks for frames. Returns an error if one threw. */
@@ -200,9 +236,9 @@ export class Sender {
     return data
   }
 
-  #writeFrame(output: Output, first: number, payload: Uint8Array): void {
+  #writeFrame(output: Output, first: number, payload: Uint8Array, mask?: boolean): void {
     const byteLength = payload.length
-    if (this.#settings.role === 'client') {
+    if (this.#masks(mask)) {
       const key = this.#settings.environment.maskingKey()
       const offset = output.reserve(headerLength(byteLength, true) + byteLength)
       const at = writeHeader(output.buffer, offset, first, byteLength, key)

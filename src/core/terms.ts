@@ -33,6 +33,8 @@ export class Terms implements ProtocolSettings {
   readonly isPlain: boolean
   /** Whether any of them wants to see the frames that arrive, which come one by one and whole then. */
   readonly decodesFrames: boolean
+  /** Whether any of them wants to see the messages that arrive, which come whole then. */
+  readonly decodesMessages: boolean
   /** What the mask bit of every frame that arrives must be. */
   readonly maskBit: number
   readonly sender: Sender
@@ -45,6 +47,7 @@ export class Terms implements ProtocolSettings {
     this.decoders = extensions.toReversed()
     this.isPlain = extensions.length === 0
     this.decodesFrames = extensions.some(({ session }) => session.decodeFrame !== undefined)
+    this.decodesMessages = extensions.some(({ session }) => session.decodeMessage !== undefined)
     this.maskBit = settings.role === 'server' ? HeaderBit.MASK : 0
     this.sender = new Sender(settings, extensions)
   }
@@ -59,13 +62,29 @@ export class Terms implements ProtocolSettings {
     return terms
   }
 
+  /** Which reserved bits a frame that arrives may have. Source: RFC 6455 §5.2. */
+  allowedRsv(opcode: number): number {
+    if (opcode >= Opcode.CLOSE) return 0
+    let allowed = 0
+    for (const extension of this.extensions) {
+      if (opcode !== Opcode.CONTINUATION || extension.session.decodeFrame !== undefined)
+        allowed |= extension.rsv
+    }
+    return allowed
+  }
+
+  /** Whether an extension has defined the opcode. */
+  hasOpcode(opcode: number): boolean {
+    return this.extensions.some(({ opcodes }) => opcodes.includes(opcode))
+  }
+
   /**
    * Throws WebSocketError 'invalid-argument' unless messages may have the opcode: others are reserved unless an extension
    * defines them. Source: RFC 6455 §5.2.
    */
   checkOpcode(opcode: number): void {
     if (opcode === Opcode.TEXT || opcode === Opcode.BINARY) return
-    if (this.extensions.some(({ opcodes }) => opcodes.includes(opcode))) return
+    if (this.hasOpcode(opcode)) return
     throw new WebSocketError('invalid-argument', { detail: `no extension has the opcode ${opcode}` })
   }
 

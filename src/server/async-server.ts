@@ -12,6 +12,7 @@ import { describe, type Message } from '../core/message.js'
 import { Endpoint } from '../endpoint.js'
 import { type Tier, tier } from '../kernels/index.js'
 import { createLogger, type Logger, logConnectionError } from '../log.js'
+import type { MessageReader } from '../message-reader.js'
 import type { HandshakeDecision } from './decision.js'
 import { FrontDoor } from './front-door.js'
 import type { ServerHandlers } from './handlers.js'
@@ -63,6 +64,21 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     return undefined
   }
   onmessage(_client: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onmessagebegin(_client: Connection<T>, _message: MessageReader): unknown {
+    return undefined
+  }
+  onframebegin(_client: Connection<T>, _byteLength: number, _isFinal: boolean): unknown {
+    return undefined
+  }
+  onframedata(_client: Connection<T>, _bytes: Uint8Array): unknown {
+    return undefined
+  }
+  onframeend(_client: Connection<T>): unknown {
+    return undefined
+  }
+  onmessageend(_client: Connection<T>): unknown {
     return undefined
   }
   onsent(_client: Connection<T>, _message: Message): unknown {
@@ -204,14 +220,11 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   /** Made late, when all handlers are there: a subclass may set them in its constructor. */
   get #parts(): { endpoint: Endpoint<T>; door: FrontDoor<T> } {
     const options = this.#options
-    // Asked for each connection anew: a handler may be set when the server is there already.
-    const { onsent, onunsent } = AsyncServer.prototype
-    const reportsSent = () => this.onsent !== onsent || this.onunsent !== onunsent
     this.#endpoint ??= new Endpoint<T>({
       ...options,
       role: 'server',
       owner: this,
-      reportsSent,
+      isHandled: (name) => this[name] !== AsyncServer.prototype[name],
       logger: this.#logger,
       limits: options
     })

@@ -4,6 +4,7 @@ import type { CloseDetails } from '../core/closing.js'
 import type { WebSocketError } from '../core/errors.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
 import type { Message } from '../core/message.js'
+import type { MessageReader } from '../message-reader.js'
 import type { HandshakeDecision } from './decision.js'
 
 /** The handlers of a server, to be overridden in a subclass or given with the options. */
@@ -21,6 +22,21 @@ export interface ServerHandlers<T> {
    * other messages of that client: transfer a copy, or the connection ends with 'payload-transferred'.
    */
   onmessage(client: Connection<T>, message: Message): unknown
+  /**
+   * A message begins to arrive. If this or one of the next four is given, messages come piece by piece, and `onmessage` is not
+   * called. Read `message` (`for await (const bytes of message)`), or give `onframedata` as well, which gets the payload then.
+   * What nobody reads stops the reading from that client. With an extension that decodes whole messages, such as
+   * permessage-deflate, each message comes as one frame in one piece.
+   */
+  onmessagebegin(client: Connection<T>, message: MessageReader): unknown
+  /** A frame of the message begins. `byteLength`: of its payload. `isFinal`: it is the last one. */
+  onframebegin(client: Connection<T>, byteLength: number, isFinal: boolean): unknown
+  /** A piece of the frame's payload; of text it may be cut inside a character. `client.pause()` stops more from coming. */
+  onframedata(client: Connection<T>, bytes: Uint8Array): unknown
+  /** The frame has arrived. */
+  onframeend(client: Connection<T>): unknown
+  /** The message has arrived. */
+  onmessageend(client: Connection<T>): unknown
   /**
    * The last byte of a message is with the kernel; first sent first. Each message that was accepted (`send` did not return
    * 'dropped') ends either here or in `onunsent`, once, before `onclose`.

@@ -38,7 +38,7 @@ const Flag = { LOCAL: 1, SHUT: 2, REMOTE: 4, CLOSED: 8, SCHEDULED: 16 } as const
 /** One socket of the engine. It is its own send queue: the bytes are in the loop's arena, or with the engine. */
 export class EngineTransport implements Transport, SendQueue {
   readonly generation: number
-  readonly handler: RowHandler
+  handler: RowHandler
   readonly #loop: EngineLoop
   readonly #slot: number
   /** A union of `Flag`. */
@@ -160,6 +160,10 @@ export class EngineTransport implements Transport, SendQueue {
     if (this.#rare === null) return
     this.#rare.waitingBytes = 0
     this.#rare.flights = []
+  }
+
+  replaceHandler(handler: RowHandler): void {
+    this.handler = handler
   }
 
   schedule(): void {

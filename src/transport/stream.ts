@@ -38,7 +38,7 @@ export class StreamTransport implements Transport {
   readonly remoteAddress: string | null
   readonly remotePort: number | null
   readonly #stream: Duplex
-  readonly #handler: TransportHandler
+  #handler: TransportHandler
   #isScheduled = false
   #isEnding = false
   #cause: WebSocketError | null = null
@@ -55,18 +55,22 @@ export class StreamTransport implements Transport {
     const { remoteAddress, remotePort } = stream as Partial<Socket>
     this.remoteAddress = remoteAddress ?? null
     this.remotePort = remotePort ?? null
-    stream.on('data', (bytes: Buffer) => handler.handleBytes(bytes))
-    stream.on('end', () => handler.handleEnd())
+    stream.on('data', (bytes: Buffer) => this.#handler.handleBytes(bytes))
+    stream.on('end', () => this.#handler.handleEnd())
     stream.on('error', (cause: Error) => {
       this.#cause ??= new WebSocketError('transport-error', { detail: cause.message, cause })
     })
     stream.on('close', () => {
       this.#parts = []
-      handler.handleClose(this.#cause)
+      this.#handler.handleClose(this.#cause)
     })
     stream.pause()
     // A pause does not stop a socket from noticing the end, which may have come before anybody listened.
-    if (stream.readableEnded) queueMicrotask(() => handler.handleEnd())
+    if (stream.readableEnded) queueMicrotask(() => this.#handler.handleEnd())
+  }
+
+  replaceHandler(handler: TransportHandler): void {
+    this.#handler = handler
   }
 
   schedule(): void {

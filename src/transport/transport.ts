@@ -45,6 +45,8 @@ export interface RowHandler extends TransportHandler {
 
 /** Carries the bytes of one connection. Implementations: `StreamTransport`, `EngineTransport`. */
 export interface Transport {
+  /** Has another handler told from here on. */
+  replaceHandler(handler: RowHandler): void
   /** What is to be sent; flushed once per turn of the event loop. */
   readonly queue: SendQueue
   /** Asks for a flush at the end of this turn. Call it after each use of `queue`. */

@@ -48,24 +48,24 @@ export class CoreSubject implements Subject, ProtocolHandler {
     return { events: this.events, bytes: this.takeBytes(), end: { ...end, cause: cause?.code ?? null } }
   }
 
-  onmessage(message: Parameters<ProtocolHandler['onmessage']>[0]): void {
+  handleMessage(message: Parameters<ProtocolHandler['handleMessage']>[0]): void {
     const { payload } = message
     this.events.push(typeof payload === 'string' ? ['text', payload] : ['binary', toHex(payload)])
   }
 
-  onping(payload: Uint8Array): void {
+  handlePing(payload: Uint8Array): void {
     this.events.push(['ping', toHex(payload)])
   }
 
-  onpong(payload: Uint8Array, roundTripMs: number | null): void {
+  handlePong(payload: Uint8Array, roundTripMs: number | null): void {
     this.events.push(['pong', toHex(payload), roundTripMs === null ? 'unsolicited' : 'answer'])
   }
 
-  onerror(error: Parameters<ProtocolHandler['onerror']>[0]): void {
+  handleError(error: Parameters<ProtocolHandler['handleError']>[0]): void {
     this.events.push(['error', error.code])
   }
 
-  onfinish(): void {
+  handleFinish(): void {
     this.events.push(['finish'])
   }
 }

@@ -55,8 +55,8 @@ type Action = typeof action extends fc.Arbitrary<infer T> ? T : never
 class Party extends CoreSubject {
   pausesInside = false
 
-  override onmessage(message: Parameters<CoreSubject['onmessage']>[0]): void {
-    super.onmessage(message)
+  override handleMessage(message: Parameters<CoreSubject['handleMessage']>[0]): void {
+    super.handleMessage(message)
     if (!this.pausesInside) return
     this.pausesInside = false
     this.protocol.pause()
@@ -93,7 +93,7 @@ function converse(environment: Environment, actions: readonly Action[]): void {
   for (const [index, step] of actions.entries()) {
     const { protocol } = parties[step.role]
     if (step.kind === 'send') {
-      expect(protocol.send(step.payload, step.fragmentSize)).toBe(true)
+      expect(protocol.send(step.payload, { fragmentSize: step.fragmentSize })).toBe(true)
       expected[other[step.role]].push(told(step.payload))
     } else if (step.kind === 'ping') {
       const payload = Uint8Array.of(index >> 8, index & 0xff)

@@ -100,7 +100,7 @@ const appender = (letter: string) =>
 describe('§9 a hook per message', () => {
   it('encodes before the message is cut; its reserved bit stands on the first frame', () => {
     const { subject, sent } = make('server', [reverser()])
-    subject.protocol.send('abcde', 2)
+    subject.protocol.send('abcde', { fragmentSize: 2 })
     subject.protocol.send('ab')
     subject.protocol.send('abc')
     expect(sent()).toEqual([
@@ -141,7 +141,7 @@ describe('§9 a hook per message', () => {
 describe('§9 a hook per frame', () => {
   it('encodes and decodes each frame, continuations too', () => {
     const { subject, sent } = make('server', [inverter()])
-    subject.protocol.send(hex('000102'), 2)
+    subject.protocol.send(hex('000102'), { fragmentSize: 2 })
     expect(sent()).toEqual([
       ['42', 'fffe'],
       ['c0', 'fd']
@@ -183,7 +183,7 @@ describe('§9 several extensions', () => {
         const from = make(role, chain())
         const to = make(role === 'server' ? 'client' : 'server', chain(), { maxFragments: 100_000 })
         for (const sendable of sendables)
-          expect(from.subject.protocol.send(sendable, fragmentSize)).toBe(true)
+          expect(from.subject.protocol.send(sendable, { fragmentSize })).toBe(true)
         to.subject.receive(from.subject.takeBytes())
         expect(to.subject.events).toEqual(
           sendables.map((one) => (typeof one === 'string' ? ['text', one] : ['binary', toHex(one)]))
@@ -207,7 +207,7 @@ describe('§9 several extensions', () => {
       decodeMessage: () => null
     })
     const { subject, sent } = make('server', [idle, extension({})])
-    subject.protocol.send('abc', 2)
+    subject.protocol.send('abc', { fragmentSize: 2 })
     expect(sent()).toEqual([
       ['01', '6162'],
       ['80', '63']
@@ -245,14 +245,14 @@ describe('§5.2 an opcode of an extension', () => {
 
   it('makes messages of its own, sent and received, fragmented too', () => {
     const { subject, sent } = make('server', [plain()])
-    subject.protocol.send(new ExtensionMessage(3, hex('010203')), 2)
+    subject.protocol.send(new ExtensionMessage(3, hex('010203')), { fragmentSize: 2 })
     expect(sent()).toEqual([
       ['03', '0102'],
       ['80', '03']
     ])
     const opcodes: number[] = []
     const { subject: other, receive } = make('server', [plain()])
-    other.onmessage = (message) => opcodes.push(message.opcode)
+    other.handleMessage = (message) => opcodes.push(message.opcode)
     receive({ opcode: 3, payload: noise(3), fin: false }, more(noise(2)), text('x'), {
       opcode: 3,
       payload: noise(0)
@@ -341,7 +341,7 @@ describe('§9 a hook that throws', () => {
       }
     })
     const { subject, sent } = make('server', [late])
-    expect(subject.protocol.send('abcd', 2)).toBe(false)
+    expect(subject.protocol.send('abcd', { fragmentSize: 2 })).toBe(false)
     expect(subject.protocol.send('next')).toBe(false)
     expect(sent()).toEqual([['01', '6162'], sentClose(1011)])
   })
@@ -418,7 +418,7 @@ it('toExtensionError keeps an error that a peer can be told, and wraps all else'
 it('a message that no hook changes does not pin its chunk', () => {
   const payloads: Uint8Array[] = []
   const { subject, receive } = make('server', [extension({})])
-  subject.onmessage = ({ payload }) => payloads.push(payload as Uint8Array)
+  subject.handleMessage = ({ payload }) => payloads.push(payload as Uint8Array)
   receive(binary(noise(3)), binary(noise(4000)))
   expect(payloads.map(toHex)).toEqual([toHex(noise(3)), toHex(noise(4000))])
   expect(payloads[0]!.buffer.byteLength).toBeLessThan(1000)

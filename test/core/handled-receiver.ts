@@ -34,6 +34,10 @@ export class HandledReceiver extends Receiver {
     this.#handler.receiveViolation(error)
   }
 
+  protected override get pieceHandler(): null {
+    return null
+  }
+
   override receiveWork(): void {
     this.#handler.receiveWork()
   }

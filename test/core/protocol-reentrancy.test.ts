@@ -9,9 +9,9 @@ import { make } from './protocol-subject.js'
 describe('a handler', () => {
   it('may pause and resume at every message', () => {
     const { protocol, subject, receive, events } = make()
-    const onmessage = subject.onmessage.bind(subject)
-    subject.onmessage = (message) => {
-      onmessage(message)
+    const handleMessage = subject.handleMessage.bind(subject)
+    subject.handleMessage = (message) => {
+      handleMessage(message)
       protocol.pause()
     }
     receive(...Array.from('abc', (letter) => text(letter)))
@@ -25,7 +25,7 @@ describe('a handler', () => {
   it('may pause and resume in one go', () => {
     const { protocol, subject, receive } = make()
     let count = 0
-    subject.onmessage = () => {
+    subject.handleMessage = () => {
       count++
       protocol.pause()
       protocol.resume()
@@ -44,7 +44,7 @@ describe('a handler', () => {
     for (const [act, frames, messageCount] of actions) {
       const { protocol, subject, receive, sent } = make()
       let count = 0
-      subject.onmessage = () => {
+      subject.handleMessage = () => {
         if (count++ === 0) act(protocol)
       }
       receive(text('a'), text('b'))
@@ -54,33 +54,33 @@ describe('a handler', () => {
 
   it('of a ping that ends the protocol: nothing more is sent', () => {
     const { protocol, subject, receive, sent, events } = make()
-    subject.onping = () => void protocol.end()
+    subject.handlePing = () => void protocol.end()
     receive(ping(hex('01')), ping(hex('02')), more('x'))
     expect([sent(), events]).toEqual([[sentPong(hex('01'))], []])
   })
 
-  it('of onerror that ends the protocol gets no onfinish', () => {
+  it('of handleError that ends the protocol gets no handleFinish', () => {
     const { protocol, subject, receive, sent, events } = make()
-    subject.onerror = () => void protocol.end()
+    subject.handleError = () => void protocol.end()
     receive(more('x'))
     expect([sent(), events]).toEqual([[sentClose(1002)], []])
   })
 
-  it('of onerror that throws gets its onfinish still', () => {
+  it('of handleError that throws gets its handleFinish still', () => {
     const { subject, receive, events } = make()
-    subject.onerror = () => {
-      throw new Error('from onerror')
+    subject.handleError = () => {
+      throw new Error('from handleError')
     }
-    expect(() => receive(more('x'))).toThrow('from onerror')
+    expect(() => receive(more('x'))).toThrow('from handleError')
     expect(events).toEqual([['finish']])
   })
 
   it('that throws leaves receiveBytes; nothing that arrives counts until the application fails the protocol', () => {
     const { protocol, subject, receive, sent, events } = make()
-    subject.onmessage = () => {
-      throw new Error('from onmessage')
+    subject.handleMessage = () => {
+      throw new Error('from handleMessage')
     }
-    expect(() => receive(text('a'), ping(hex('01')))).toThrow('from onmessage')
+    expect(() => receive(text('a'), ping(hex('01')))).toThrow('from handleMessage')
     receive(ping(hex('02')))
     expect([sent(), events, protocol.state]).toEqual([[], [], 'open'])
     protocol.fail(new WebSocketError('handler-failed'))
@@ -89,9 +89,9 @@ describe('a handler', () => {
 
   it('may give the same protocol bytes: they come after those at hand', () => {
     const { subject, receive, events } = make()
-    const onmessage = subject.onmessage.bind(subject)
-    subject.onmessage = (message) => {
-      onmessage(message)
+    const handleMessage = subject.handleMessage.bind(subject)
+    subject.handleMessage = (message) => {
+      handleMessage(message)
       if (message.payload === 'a') receive(text('c'), close(1000))
     }
     receive(text('a'), text('b'))
@@ -105,11 +105,11 @@ describe('a handler', () => {
     const deliver = (from: CoreSubject, to: CoreSubject) => {
       for (const bytes of from.output.take()) to.receive(bytes)
     }
-    server.subject.onmessage = (message) => {
+    server.subject.handleMessage = (message) => {
       server.protocol.send(message)
       deliver(server.subject, client.subject)
     }
-    client.subject.onmessage = (message) => {
+    client.subject.handleMessage = (message) => {
       if (++count < 20_000) client.protocol.send(message)
       deliver(client.subject, server.subject)
     }
@@ -121,7 +121,7 @@ describe('a handler', () => {
 
 it('§5.6 a received message can be sent on as it is', () => {
   const { protocol, subject, receive, sent } = make()
-  subject.onmessage = (message) => void protocol.send(message)
+  subject.handleMessage = (message) => void protocol.send(message)
   receive(text('ä'), text('a'), { opcode: 2, payload: noise(3) }, text('', { fin: false }), more('x'))
   expect(sent()).toEqual([
     ['81', 'c3a4'],

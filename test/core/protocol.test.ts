@@ -49,7 +49,7 @@ describe('in every state', () => {
         protocol.send('a'),
         protocol.send(hex('01')),
         protocol.send(new TextMessage('b')),
-        protocol.send('cd', 1),
+        protocol.send('cd', { fragmentSize: 1 }),
         protocol.sendPing(hex('02')),
         protocol.sendPong(hex('03'))
       ]
@@ -68,7 +68,9 @@ describe('in every state', () => {
         () => protocol.send(new ExtensionMessage(3, noise(1))),
         () => protocol.send(new ExtensionMessage(8, noise(1))),
         () => protocol.send(new ExtensionMessage(0, noise(1))),
-        ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY].map((size) => () => protocol.send('abc', size)),
+        ...[0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY].map(
+          (size) => () => protocol.send('abc', { fragmentSize: size })
+        ),
         () => protocol.sendPing(noise(126)),
         () => protocol.sendPong(noise(126)),
         () => protocol.sendPing(100 as unknown as Uint8Array),
@@ -179,7 +181,7 @@ describe('ping and pong', () => {
     const clock = { now: 1000 }
     const { protocol, subject, receive } = make({}, 'server', clock)
     const trips: (number | null)[] = []
-    subject.onpong = (_, roundTripMs) => trips.push(roundTripMs)
+    subject.handlePong = (_, roundTripMs) => trips.push(roundTripMs)
     protocol.sendPing(utf8('a'))
     clock.now = 1012.5
     receive(pong(utf8('a')), pong(utf8('a')))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { TextMessage, toMessage } from '../../src/core/message.js'
 import { OutputBytes } from '../../src/core/output.js'
-import { Sender } from '../../src/core/sender.js'
+import { IN_ONE_FRAME, Sender } from '../../src/core/sender.js'
 import type { Role } from '../../src/core/terms.js'
 import { readSent } from '../conformance/subject.js'
 import { hex, join, noise, toHex, utf8 } from '../conformance/wire.js'
@@ -18,7 +18,7 @@ describe('a server', () => {
     const { sender, output, written } = make('server')
     sender.sendPayload(output, 'Hello')
     sender.sendPayload(output, hex('0102'))
-    sender.sendMessage(output, new TextMessage('Hello'), null)
+    sender.sendMessage(output, new TextMessage('Hello'), IN_ONE_FRAME)
     sender.sendControl(output, 9, utf8('Hello'))
     expect(written()).toBe('810548656c6c6f' + '82020102' + '810548656c6c6f' + '890548656c6c6f')
   })
@@ -69,7 +69,7 @@ describe('a client', () => {
     let next = 0x01010101
     const environment = { ...fixedEnvironment(), maskingKey: () => next++ }
     const sender = new Sender({ role: 'client', environment })
-    sender.sendMessage(output, toMessage(hex('000000')), 2)
+    sender.sendMessage(output, toMessage(hex('000000')), { fragmentSize: 2 })
     sender.sendControl(output, 9, hex('00'))
     expect(toHex(join(output.take()))).toBe('0282010101010101' + '80810201010102' + '89810301010103')
   })
@@ -89,9 +89,9 @@ for (const role of ['server', 'client'] as const) {
           sender.sendPayload(output, text)
           expect(readSent(join(output.take()), role)).toEqual(expected)
           const message = new TextMessage(text)
-          sender.sendMessage(output, message, null)
+          sender.sendMessage(output, message, IN_ONE_FRAME)
           expect(message.bytes.length).toBe(utf8(text).length)
-          sender.sendMessage(output, message, null)
+          sender.sendMessage(output, message, IN_ONE_FRAME)
           expect(readSent(join(output.take()), role)).toEqual([...expected, ...expected])
         }
       }
@@ -100,7 +100,7 @@ for (const role of ['server', 'client'] as const) {
     it('§5.4 cuts a message into frames of at most fragmentSize bytes', () => {
       for (const byteLength of [0, 1, 2, 3, 4, 6, 7]) {
         const { sender, output } = make(role)
-        sender.sendMessage(output, toMessage(noise(byteLength)), 3)
+        sender.sendMessage(output, toMessage(noise(byteLength)), { fragmentSize: 3 })
         const frames = readSent(join(output.take()), role)
         expect(frames.map(([, payload]) => payload).join('')).toBe(toHex(noise(byteLength)))
         const count = Math.max(1, Math.ceil(byteLength / 3))

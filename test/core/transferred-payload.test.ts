@@ -22,7 +22,7 @@ class Transferring extends CoreSubject {
     super(fixedEnvironment(), 'server')
   }
 
-  override onmessage(message: Message): void {
+  override handleMessage(message: Message): void {
     this.messages.push(message)
     this.events.push(['message'] as unknown as (typeof this.events)[number])
     if (this.messages.length === 1) this.act(message, this)

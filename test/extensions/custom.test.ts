@@ -28,7 +28,7 @@ describe('an extension of an application', () => {
     const pair = new Pair(environment, agree(environment, [readExample()], [readExample()]))
     pair.server.protocol.send('abc')
     expect(readSent(pair.server.takeBytes(), 'server')).toEqual([['a1', toHex(Buffer.from('cba'))]])
-    pair.client.protocol.send(Uint8Array.of(1, 2, 3), 2)
+    pair.client.protocol.send(Uint8Array.of(1, 2, 3), { fragmentSize: 2 })
     pair.server.protocol.send('x')
     pair.exchange()
     expect([pair.server.events, pair.client.events]).toEqual([[['binary', '010203']], [['text', 'x']]])
@@ -50,8 +50,8 @@ describe('an extension of an application', () => {
       const pair = new Pair(environment, agreement, { maxFragments: 100_000 })
       for (const fragmentSize of [null, 100]) {
         for (const text of ['', 'a', 'abc', json(5000), json(100_000)]) {
-          pair.server.protocol.send(text, fragmentSize)
-          pair.client.protocol.send(Buffer.from(text), fragmentSize)
+          pair.server.protocol.send(text, { fragmentSize })
+          pair.client.protocol.send(Buffer.from(text), { fragmentSize })
           pair.exchange()
           expect(pair.client.events.splice(0)).toEqual([['text', text]])
           expect(pair.server.events.splice(0)).toEqual([['binary', toHex(Buffer.from(text))]])

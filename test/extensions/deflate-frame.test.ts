@@ -113,7 +113,7 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
 
   it('draft-06 §5.1 deflates each frame by itself, marked by RSV1', () => {
     const { subject } = serve()
-    subject.protocol.send(json(1000), 400)
+    subject.protocol.send(json(1000), { fragmentSize: 400 })
     const frames = readSent(subject.takeBytes(), 'server')
     expect(frames.map(([first]) => first)).toEqual(['41', '40', '80'])
     const back = serve()
@@ -172,7 +172,7 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
         noise(5000),
         new Uint8Array(100_000)
       ]) {
-        for (const { protocol } of [pair.server, pair.client]) protocol.send(one, fragmentSize)
+        for (const { protocol } of [pair.server, pair.client]) protocol.send(one, { fragmentSize })
         pair.exchange()
         const expected = typeof one === 'string' ? ['text', one] : ['binary', toHex(one)]
         for (const { events } of [pair.server, pair.client]) expect(events.splice(0)).toEqual([expected])

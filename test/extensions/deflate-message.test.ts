@@ -369,8 +369,8 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
       const frames = sentBy(
         { ...options, serverMaxWindowBits: 15 },
         (protocol) => {
-          protocol.send(payload, null, true)
-          protocol.send(payload.subarray(0, 1000), null, true)
+          protocol.send(payload, { compress: true })
+          protocol.send(payload.subarray(0, 1000), { compress: true })
         },
         `${NAME}; server_max_window_bits=${bits}`
       )
@@ -382,7 +382,7 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
     if (bits > 8) return
     // A window of 256 bytes: our own inflater has it.
     const [[, deflated]] = sentBy({ serverMaxWindowBits: 8 }, (protocol) =>
-      protocol.send(payload, null, true)
+      protocol.send(payload, { compress: true })
     ) as [readonly [number, Uint8Array]]
     const inflater = env.kernels.createInflater(8)
     const parts: Uint8Array[] = []
@@ -394,7 +394,7 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
 
   it('compresses from thresholdBytes on, as `compress` says, or as `send` was told', () => {
     const compressed = (options: DeflateMessageOptions, message: string | Uint8Array, flag?: boolean) =>
-      sentBy(options, (protocol) => protocol.send(message, null, flag)).map(
+      sentBy(options, (protocol) => protocol.send(message, { compress: flag })).map(
         ([first]) => (first & RSV1) !== 0
       )[0]
     expect(compressed({}, 'a'.repeat(255))).toBe(false)
@@ -415,7 +415,7 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
   })
 
   it('§7.2.1 sets RSV1 on the first fragment only', () => {
-    const frames = sentBy({}, (protocol) => protocol.send(json(3000), 100))
+    const frames = sentBy({}, (protocol) => protocol.send(json(3000), { fragmentSize: 100 }))
     expect(frames.map(([first]) => first)).toEqual([0x41, ...Array(frames.length - 2).fill(0), 0x80])
     expect(Buffer.from(inflate(join(frames.map(([, payload]) => payload)))).toString()).toBe(json(3000))
   })
@@ -444,8 +444,8 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
     for (const fragmentSize of [null, 7, 5000]) {
       for (const one of sendables) {
         for (const flag of [undefined, true]) {
-          pair.server.protocol.send(one, fragmentSize, flag)
-          pair.client.protocol.send(one, fragmentSize, flag)
+          pair.server.protocol.send(one, { fragmentSize, compress: flag })
+          pair.client.protocol.send(one, { fragmentSize, compress: flag })
           pair.exchange()
           const expected = typeof one === 'string' ? ['text', one] : ['binary', toHex(one)]
           for (const { events } of [pair.server, pair.client]) expect(events.splice(0)).toEqual([expected])
@@ -468,7 +468,7 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
   it('payloads that were handed out keep their bytes', () => {
     const { subject, receive } = serve()
     const payloads: Uint8Array[] = []
-    subject.onmessage = ({ payload }) => payloads.push(payload as Uint8Array)
+    subject.handleMessage = ({ payload }) => payloads.push(payload as Uint8Array)
     for (const size of [10, 1000, 20_000])
       receive(binary(deflate(new Uint8Array(size).fill(size & 0xff)), { rsv: RSV1 }))
     receive(binary(deflate(new Uint8Array(20_000).fill(1)), { rsv: RSV1 }))

@@ -42,7 +42,7 @@ function make(extensions: readonly NegotiatedExtension[]) {
   const { environment, runNext } = deferring(fixedEnvironment())
   const written: boolean[] = []
   class Subject extends CoreSubject {
-    onwritten(isMessage: boolean): void {
+    handleWritten(isMessage: boolean): void {
       written.push(isMessage)
     }
   }
@@ -78,8 +78,8 @@ describe('§9 a hook that encodes in slices', () => {
 
   it('cuts fragments when it is done', () => {
     const { protocol, run, sent } = make([slowReverser()])
-    protocol.send('abc', 2)
-    protocol.send('defg', 3)
+    protocol.send('abc', { fragmentSize: 2 })
+    protocol.send('defg', { fragmentSize: 3 })
     run()
     expect(sent()).toEqual([
       ['01', toHex(utf8('cb'))],
@@ -179,8 +179,8 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
     const expected = messages.map((one) => (typeof one === 'string' ? ['text', one] : ['binary', toHex(one)]))
     for (const fragmentSize of [null, 50_000]) {
       for (const one of messages) {
-        pair.server.protocol.send(one, fragmentSize)
-        pair.client.protocol.send(one, fragmentSize)
+        pair.server.protocol.send(one, { fragmentSize })
+        pair.client.protocol.send(one, { fragmentSize })
       }
       let count = 0
       while (runNext()) count++

@@ -49,7 +49,7 @@ function make(extensions: readonly NegotiatedExtension[]) {
   const { environment, runNext } = deferring(fixedEnvironment())
   const busy: boolean[] = []
   class Subject extends CoreSubject {
-    onbusy(isBusy: boolean): void {
+    handleBusy(isBusy: boolean): void {
       busy.push(isBusy)
     }
   }
@@ -200,7 +200,7 @@ describe.each(ENVIRONMENTS)('with $title', ({ environment: env }) => {
       const { subject, receive } = serverOf(extension, name, environment)
       const long = utf8(json(5_000_000))
       const lengths: number[] = []
-      subject.onmessage = ({ bytes }) => {
+      subject.handleMessage = ({ bytes }) => {
         lengths.push(bytes.length)
         expect(Buffer.compare(bytes, bytes.length === long.length ? long : utf8('short'))).toBe(0)
       }

@@ -218,5 +218,5 @@ it(`each accepted message is reported once, in order, as sent or as unsent (seed
     details?.wasClean ? [[counts[index], reported.length]] : []
   )
   expect(clean.filter(([got, sent]) => got !== sent)).toEqual([])
-  expect(clean.length).toBeGreaterThan(5)
+  expect(clean.length).toBeGreaterThan(2)
 }, 30_000)

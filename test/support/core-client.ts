@@ -2,6 +2,7 @@
 // a socket, then a connection in the role of a client.
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { HandlerSet } from '../../src/connection-handlers.js'
 import type { ConnectionOwner } from '../../src/connection-settings.js'
 import { encodeRequest, readResponse } from '../../src/core/handshake-client.js'
 import { acceptKey, makeKey } from '../../src/core/handshake-key.js'
@@ -80,24 +81,25 @@ export async function openCoreClient(port: number, options: CoreClientOptions = 
 type Told = Pick<CoreClient, 'messages' | 'pings' | 'pongs' | 'errors' | 'closes'>
 
 function makeEndpoint(told: Told, limits: Limits): Endpoint<undefined> {
-  const owner: ConnectionOwner<undefined> = {
+  const logger = createLogger('silent')
+  const handlers: Partial<ConnectionOwner<undefined>> = {
     onopen: () => undefined,
     onmessage: (_, message) => void told.messages.push(message),
     onping: (_, payload) => void told.pings.push(Buffer.from(payload).toString()),
     onpong: (_, payload) => void told.pongs.push(Buffer.from(payload).toString()),
-    onsent: () => undefined,
-    onunsent: () => undefined,
     onerror: (_, error) => void told.errors.push(error),
     onclose: (_, _code, _reason, details) => void told.closes.push(details)
   }
+  const owner = new HandlerSet(handlers, logger, 'server')
   return new Endpoint<undefined>({
     role: 'client',
     owner,
-    reportsSent: () => false,
-    logger: createLogger('silent'),
+    isHandled: (name) => owner.isHandled(name),
+    logger,
     limits,
     lowWatermarkBytes: 64 * 1024,
     highWatermarkBytes: 1024 * 1024,
+    autoFragmentBytes: 0,
     onslow: 'pause',
     closeTimeoutMs: 2000,
     pingIntervalMs: 0,

@@ -1,0 +1,76 @@
+// Owns a set of handlers that were given, and what happens where one is not. Must not know servers or clients.
+import type { Connection } from './connection.js'
+import type { ConnectionOwner, ConnectionSettings } from './connection-settings.js'
+import type { CloseDetails } from './core/closing.js'
+import type { WebSocketError } from './core/errors.js'
+import type { Message } from './core/message.js'
+import { type Logger, logConnectionError } from './log.js'
+import type { MessageReader } from './message-reader.js'
+
+/** Whom connections report to: the handlers that were given, and nobody for the others; errors are logged. */
+export class HandlerSet<T> implements ConnectionOwner<T> {
+  readonly #logger: Logger
+  readonly #peer: string
+
+  /** `peer`: what the other side is called in the log. */
+  constructor(handlers: Partial<ConnectionOwner<T>>, logger: Logger, peer: string) {
+    this.#logger = logger
+    this.#peer = peer
+    Object.assign(this, handlers)
+  }
+
+  /** Returns settings with other handlers. */
+  static replace<T>(
+    settings: ConnectionSettings<T>,
+    handlers: Partial<ConnectionOwner<T>>
+  ): ConnectionSettings<T> {
+    const owner = new HandlerSet(handlers, settings.logger, 'peer')
+    return { ...settings, owner, isHandled: (name) => owner.isHandled(name), keepsMessages: true }
+  }
+
+  /** Whether a handler of that name was given. */
+  isHandled(name: keyof ConnectionOwner<unknown>): boolean {
+    return this[name] !== HandlerSet.prototype[name]
+  }
+
+  onopen(_connection: Connection<T>): unknown {
+    return undefined
+  }
+  onmessage(_connection: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onmessagebegin(_connection: Connection<T>, _message: MessageReader): unknown {
+    return undefined
+  }
+  onframebegin(_connection: Connection<T>, _byteLength: number, _isFinal: boolean): unknown {
+    return undefined
+  }
+  onframedata(_connection: Connection<T>, _bytes: Uint8Array): unknown {
+    return undefined
+  }
+  onframeend(_connection: Connection<T>): unknown {
+    return undefined
+  }
+  onmessageend(_connection: Connection<T>): unknown {
+    return undefined
+  }
+  onsent(_connection: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onunsent(_connection: Connection<T>, _message: Message, _reason: WebSocketError): unknown {
+    return undefined
+  }
+  onping(_connection: Connection<T>, _payload: Uint8Array): unknown {
+    return undefined
+  }
+  onpong(_connection: Connection<T>, _payload: Uint8Array, _roundTripMs: number | null): unknown {
+    return undefined
+  }
+  onclose(_connection: Connection<T>, _code: number, _reason: string, _details: CloseDetails): unknown {
+    return undefined
+  }
+  onerror(connection: Connection<T>, error: WebSocketError): unknown {
+    const peer = `${this.#peer} ${connection.remoteAddress ?? connection.id}`
+    return logConnectionError(this.#logger, peer, error)
+  }
+}

@@ -1,0 +1,218 @@
+// Owns what one connection sends: messages, in order with those that take their time, pings, and the answers to pings.
+// Must not know the closing handshake, which says when nothing may be sent any more.
+import { WebSocketError } from './errors.js'
+import { checkFragmentSize } from './frame.js'
+import { Opcode } from './header.js'
+import { type Sendable, toMessage } from './message.js'
+import { MessageStream, type StreamLink, type StreamOwner } from './message-stream.js'
+import type { Output } from './output.js'
+import { checkControlPayload, type Pongs, SentPings } from './pings.js'
+import type { ProtocolHandler } from './protocol-handler.js'
+import { Receiver } from './receiver.js'
+import { NOTHING_DEFERRED, SendLine } from './send-line.js'
+import { IN_ONE_FRAME, type SendChoices } from './sender.js'
+import type { Terms } from './terms.js'
+
+/** The sending half of a protocol, derived from the receiving one: so a connection has an object less. */
+export abstract class Transmitter extends Receiver {
+  /** Who is told; may be replaced by another. */
+  handler: ProtocolHandler
+  /** @internal */
+  protected readonly output: Output
+  // What is seldom needed is made when it is, and dropped: most connections idle.
+  /** @internal Set while messages cannot be written at once. */
+  protected line: SendLine | null = null
+  /** Our pings that wait for their pong; null if none does. */
+  #sentPings: SentPings | null = null
+  /** Null if no pong waits. */
+  #pongs: Pongs | null = null
+
+  constructor(terms: Terms, output: Output, handler: ProtocolHandler) {
+    super(terms)
+    this.handler = handler
+    this.output = output
+  }
+
+  /** @internal Whether messages may be sent. */
+  protected abstract get mayMessage(): boolean
+  /** @internal Whether pings are answered. */
+  protected abstract get mayAnswer(): boolean
+  /** @internal A message that waited could not be sent: the connection fails. */
+  protected abstract failSending(error: WebSocketError): void
+  /** @internal The last of the line is written. */
+  protected abstract finishLine(): void
+  /** @internal A message that comes piece by piece is next. */
+  protected abstract holdLine(): void
+
+  /**
+   * Sends a message. Returns false unless the connection is open, and if a hook of an extension throws, which fails the
+   * connection. Throws WebSocketError 'invalid-argument' for what is no message, an opcode that was not negotiated, or a wrong
+   * `fragmentSize`.
+   */
+  send(sendable: Sendable, choices: SendChoices = IN_ONE_FRAME): boolean {
+    const isPlain = choices === IN_ONE_FRAME && this.terms.isPlain && this.line === null
+    if (isPlain && (typeof sendable === 'string' || sendable instanceof Uint8Array)) {
+      if (!this.mayMessage) return false
+      this.terms.sender.sendPayload(this.output, sendable)
+      return true
+    }
+    if (choices.fragmentSize != null) checkFragmentSize(choices.fragmentSize)
+    const message = toMessage(sendable)
+    this.terms.checkOpcode(message.opcode)
+    if (!this.mayMessage) return false
+    const send = () => this.terms.sender.sendMessage(this.output, message, choices)
+    if (this.line !== null) {
+      this.line.addMessage(message.bytes.length, send)
+      return true
+    }
+    const result = send()
+    if (result instanceof WebSocketError) this.receiveViolation(result)
+    else if (result !== null) {
+      this.openLine().addMessage(message.bytes.length, result)
+      this.deferLine()
+    }
+    return !(result instanceof WebSocketError)
+  }
+
+  /**
+   * Begins a message that is sent piece by piece; what is sent after it waits for its end. Its turn may come at once or
+   * later, when `owner` is told. `mask`: see `SendChoices`. Returns null unless the connection is open. Throws WebSocketError
+   * 'invalid-argument' for an opcode that was not negotiated.
+   */
+  beginMessage(opcode: number, owner: StreamOwner, mask?: boolean): MessageStream | null {
+    this.terms.checkOpcode(opcode)
+    if (!this.mayMessage) return null
+    const stream = new MessageStream(this.streamLink(), owner, opcode, mask)
+    this.openLine().addStream(stream)
+    return stream
+  }
+
+  /**
+   * Whole messages that are accepted for sending and not written, because an extension works on one, or one is sent piece by
+   * piece; `handleWritten` follows for each.
+   */
+  get deferredMessages(): { readonly messageCount: number; readonly byteLength: number } {
+    return this.line ?? NOTHING_DEFERRED
+  }
+
+  /**
+   * Sends a ping. `payload`: at most 125 bytes, kept until its pong comes. Returns false, and sends nothing, unless the
+   * connection is open. Throws WebSocketError 'invalid-argument' for a payload of another type or too long.
+   */
+  sendPing(payload: Uint8Array): boolean {
+    checkControlPayload(payload)
+    if (!this.mayMessage) return false
+    this.#sentPings ??= new SentPings(this.terms.limits.maxUnansweredPings)
+    this.#sentPings.add(payload, this.terms.environment.now())
+    this.sendControl(Opcode.PING, payload)
+    return true
+  }
+
+  /** Sends an unsolicited pong; as `sendPing`. Source: RFC 6455 §5.5.3. */
+  sendPong(payload: Uint8Array): boolean {
+    checkControlPayload(payload)
+    if (!this.mayMessage) return false
+    this.sendControl(Opcode.PONG, payload)
+    return true
+  }
+
+  /** Call when the output has been carried away: a pong that was held back goes out now. */
+  drained(): void {
+    const payload = this.#pongs?.held ?? null
+    this.#pongs = null
+    if (payload !== null && this.mayAnswer) this.sendPongNow(payload)
+  }
+
+  /** @internal Source: RFC 6455 §5.5.2, §5.5.3. */
+  protected answerPing(payload: Uint8Array): void {
+    if (!this.mayAnswer) return
+    if (this.output.pendingBytes === 0) this.#pongs = null
+    const pongs = this.openPongs()
+    if (pongs.count < this.terms.limits.maxUnansweredPings) this.sendPongNow(payload)
+    else pongs.held = payload
+  }
+
+  /** @internal The round-trip time of the ping that a pong answers, or null if it answers none. */
+  protected matchPong(payload: Uint8Array): number | null {
+    const pings = this.#sentPings
+    if (pings === null) return null
+    const roundTripMs = pings.answer(payload, this.terms.environment.now())
+    if (pings.isEmpty) this.#sentPings = null
+    return roundTripMs
+  }
+
+  /** @internal Not amid a frame, unless that is the frame of a message that is sent piece by piece: then behind it. */
+  protected sendControl(opcode: number, payload: Uint8Array): void {
+    if (this.line?.stream?.holdControl(opcode, payload) === true) return
+    this.terms.sender.sendControl(this.output, opcode, payload)
+  }
+
+  /** @internal Sends the close frame, behind the messages that wait. */
+  protected sendClose(payload: Uint8Array): void {
+    const send = () => this.terms.sender.sendControl(this.output, Opcode.CLOSE, payload)
+    if (this.line === null) send()
+    else this.line.addClose(send)
+  }
+
+  /** @internal Gives up the messages that wait. Returns what sends the close frame that waits, if it can be sent. */
+  protected abandonLine(): (() => void) | null {
+    const { line } = this
+    this.line = null
+    return line === null ? null : line.abandon()
+  }
+
+  private openLine(): SendLine {
+    this.line ??= new SendLine()
+    return this.line
+  }
+
+  private deferLine(): void {
+    const line = this.line!
+    this.terms.environment.defer(() => this.proceedLine(line))
+  }
+
+  private proceedLine(line: SendLine): void {
+    // The connection failed, or was over before.
+    if (this.line !== line) return
+    const result = line.proceed()
+    if (result instanceof WebSocketError) return this.failSending(result)
+    if (result === 'held') return this.holdLine()
+    if (result !== 'nothing') this.handler.handleWritten?.(result === 'message')
+    if (this.line !== line) return
+    this.goOn(line)
+  }
+
+  private goOn(line: SendLine): void {
+    if (!line.isEmpty) return this.deferLine()
+    this.line = null
+    this.finishLine()
+  }
+
+  private streamLink(): StreamLink {
+    return {
+      sender: this.terms.sender,
+      output: this.output,
+      kernels: this.terms.environment.kernels,
+      handleStreamEnd: () => {
+        const { line } = this
+        if (line === null) return
+        line.endStream()
+        this.goOn(line)
+      },
+      handleStreamError: (error) => this.failSending(error)
+    }
+  }
+
+  private sendPongNow(payload: Uint8Array): void {
+    const pongs = this.openPongs()
+    // The newest ping is answered: an older one that waits needs no answer any more.
+    pongs.held = null
+    pongs.count++
+    this.sendControl(Opcode.PONG, payload)
+  }
+
+  private openPongs(): Pongs {
+    this.#pongs ??= { count: 0, held: null }
+    return this.#pongs
+  }
+}

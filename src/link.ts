@@ -1,0 +1,344 @@
+// Owns one open connection as its transport and its protocol see it: the way of events to handlers, reading that stops and
+// goes on, time limits, the end. Must not know servers or clients, nor how bytes are carried.
+import type { ConnectionSettings } from './connection-settings.js'
+import { APPLICATION_PAUSED, Extras, Flag, PAUSED, WAITS_FOR_LIFE } from './connection-state.js'
+import { ReadyState } from './connection-status.js'
+import type { CloseDetails } from './core/closing.js'
+import { toHandlerError, WebSocketError } from './core/errors.js'
+import type { NegotiatedExtension } from './core/extension.js'
+import type { HandshakeRequest } from './core/handshake-server.js'
+import type { Message } from './core/message.js'
+import type { PieceHandler } from './core/pieces.js'
+import { Protocol } from './core/protocol.js'
+import type { ProtocolHandler } from './core/protocol-handler.js'
+import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
+import type { MessageReader } from './message-reader.js'
+import type { Receipts } from './receipts.js'
+import type { RowHandler, Transport } from './transport/transport.js'
+
+/** What a link is made of. */
+export interface LinkParts<T> {
+  readonly settings: ConnectionSettings<T>
+  /** Makes the transport with its handler. */
+  readonly openTransport: (handler: RowHandler) => Transport
+  readonly extensions: readonly NegotiatedExtension[]
+}
+
+/** The inner half of a `Connection`. It is what one is derived from and not a part of one: so there is an object less. */
+export abstract class Link<T> implements ProtocolHandler, RowHandler, HandlerCaller {
+  /** The request that opened the connection: until `onopen` returns; after that null, unless `keepRequest` is set. */
+  request: HandshakeRequest | null = null
+  /** @internal */
+  protected readonly settings: ConnectionSettings<T>
+  /** @internal */
+  protected readonly transport: Transport
+  /** @internal */
+  protected readonly core: Protocol
+  /** @internal A union of `Flag`. */
+  protected flags = 0
+  /** @internal Messages accepted and not reported; null as long as nobody wants reports. */
+  protected receipts: Receipts | null = null
+  /** @internal */
+  protected extras: Extras | null = null
+
+  /** Of parts, or in the place of another link, which must not be used any more. */
+  constructor(source: LinkParts<T> | Link<unknown>, settings: ConnectionSettings<T>) {
+    this.settings = settings
+    if (source instanceof Link) {
+      this.transport = source.transport
+      this.core = source.core
+      this.flags = source.flags
+      this.transport.replaceHandler(this)
+      this.core.handler = this
+    } else {
+      this.transport = source.openTransport(this)
+      this.core = new Protocol(settings.protocol, this.transport.queue, this, source.extensions)
+    }
+  }
+
+  abstract onopen(): unknown
+  abstract onmessage(message: Message): unknown
+  abstract onping(payload: Uint8Array): unknown
+  abstract onpong(payload: Uint8Array, roundTripMs: number | null): unknown
+  abstract onclose(code: number, reason: string, details: CloseDetails): unknown
+  abstract onerror(error: WebSocketError): unknown
+  abstract onmessagebegin(reader: MessageReader): unknown
+  abstract onframebegin(byteLength: number, isFinal: boolean): unknown
+  abstract onframedata(bytes: Uint8Array): unknown
+  abstract onframeend(): unknown
+  abstract onmessageend(): unknown
+  abstract sendPing(): unknown
+  /** @internal Puts itself in, or out of, the connections of its endpoint. */
+  protected abstract enlist(isOpen: boolean): void
+
+  /** Whether messages can be sent: one of `ReadyState`. */
+  get readyState(): 1 | 2 | 3 {
+    if (this.extras?.details != null) return ReadyState.CLOSED
+    return this.core.state === 'open' ? ReadyState.OPEN : ReadyState.CLOSING
+  }
+
+  /**
+   * Bytes accepted for sending (frame headers included) that the kernel has not taken. Short text that was sent in this turn of
+   * the event loop may count as if it were ASCII, until it is encoded at the turn's end.
+   */
+  get bufferedAmount(): number {
+    return this.transport.queue.pendingBytes + this.core.deferredMessages.byteLength
+  }
+
+  /** @internal */
+  protected begin(request: HandshakeRequest | null, head: Uint8Array, keepRequest: boolean): void {
+    this.request = request
+    this.enlist(true)
+    this.settings.pingTimeouts.start(this)
+    callHandler(this, () => this.onopen())
+    if (!keepRequest) this.request = null
+    if (head.length > 0) this.handleBytes(head)
+    if ((this.flags & PAUSED) === 0) this.transport.resume()
+  }
+
+  /** @internal */
+  get pieces(): PieceHandler | null {
+    return this.extras?.pieces ?? null
+  }
+
+  /** @internal */
+  handleUnread(byteLength: number): void {
+    const { lowWatermarkBytes, highWatermarkBytes } = this.settings
+    if (byteLength <= lowWatermarkBytes / 2) this.resumeReading(Flag.PAUSED_BY_READER)
+    else if (byteLength > lowWatermarkBytes) this.pauseReading(Flag.PAUSED_BY_READER)
+    // After `close` everything is read, so that the peer's close frame is seen.
+    if (byteLength > highWatermarkBytes && this.readyState !== ReadyState.OPEN) this.extras!.pieces!.giveUp()
+  }
+
+  /** @internal The closing handshake took too long. */
+  expireClose(): void {
+    this.drop(new WebSocketError('close-timeout'))
+  }
+
+  /** @internal A ping is due. */
+  expirePing(): void {
+    const { pingTimeouts, pongTimeouts } = this.settings
+    // A peer that has not answered the last ping gets no more time for that by the next one.
+    if ((this.flags & WAITS_FOR_LIFE) === 0) pongTimeouts.start(this)
+    this.flags &= ~WAITS_FOR_LIFE
+    this.flags |= this.transport.queue.isWriting ? Flag.ASKED_BEHIND : Flag.ASKED
+    this.sendPing()
+    pingTimeouts.start(this)
+  }
+
+  /** @internal No pong came. While the application itself has stopped the reading, that says nothing. */
+  expirePong(): void {
+    if ((this.flags & WAITS_FOR_LIFE) !== 0 && (this.flags & APPLICATION_PAUSED) === 0)
+      this.drop(new WebSocketError('pong-timeout'))
+  }
+
+  /** @internal */
+  handleBytes(bytes: Uint8Array): void {
+    this.flags &= ~WAITS_FOR_LIFE
+    this.core.receiveBytes(bytes)
+    this.flush()
+  }
+
+  /** @internal */
+  handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array, texts: readonly string[]): void {
+    this.flags &= ~WAITS_FOR_LIFE
+    this.core.receiveRows(table, from, to, chunk, texts)
+    this.flush()
+  }
+
+  /** @internal */
+  get room(): Uint8Array | null {
+    return this.core.room
+  }
+
+  /** @internal What a pause holds back arrived before the end, and is told before it. */
+  handleEnd(): void {
+    this.flags |= Flag.ENDED
+    if (this.core.isHolding) return
+    const { state } = this.core
+    // After a closing handshake that is how it should be: no error is made for nothing.
+    if (state !== 'finished' && state !== 'failed') {
+      const detail = 'the peer ended the transport without a close frame'
+      this.core.fail(new WebSocketError('connection-lost', { detail }), 'remote')
+    }
+    // A client whose closing handshake is over has waited for this (RFC 6455 §7.1.1).
+    this.transport.end()
+  }
+
+  /** @internal Stops reading early: what a peer that does not read goes on sending would be answered into memory. */
+  handleWaiting(): void {
+    const { onslow, lowWatermarkBytes } = this.settings
+    if (onslow === 'pause' && this.bufferedAmount > lowWatermarkBytes)
+      this.pauseReading(Flag.PAUSED_BY_PRESSURE)
+  }
+
+  /** @internal */
+  handleProgress(): void {
+    // While reading is stopped no other sign of life can be seen.
+    this.flags &= (this.flags & Flag.PAUSED_BY_PRESSURE) !== 0 ? ~WAITS_FOR_LIFE : ~Flag.ASKED_BEHIND
+    const { queue } = this.transport
+    this.receipts?.reportSent(queue.sentBytes)
+    if (queue.pendingBytes === 0) {
+      this.core.drained()
+      this.flush()
+    }
+    if (this.bufferedAmount > this.settings.lowWatermarkBytes) return
+    this.resumeReading(Flag.PAUSED_BY_PRESSURE)
+    this.extras?.wakeDrained()
+  }
+
+  /** @internal */
+  handleClose(cause: WebSocketError | null): void {
+    this.enlist(false)
+    this.settings.closeTimeouts.stop(this)
+    this.stopPings()
+    const { queue } = this.transport
+    const { sentBytes } = queue
+    const details = this.core.end(cause, queue.pendingBytes > 0)
+    const extras = this.openExtras()
+    extras.end(details)
+    queue.clear()
+    this.receipts?.reportSent(sentBytes)
+    // An end that loses bytes has a cause.
+    if (details.cause !== null) this.receipts?.reportUnsent(details.cause)
+    this.receipts = null
+    callHandler(this, () => this.onclose(details.code, details.reason, details))
+    extras.wakeClosed(details)
+  }
+
+  /** @internal The hot path: no closure. */
+  handleMessage(message: Message): void {
+    if (this.extras?.intake != null && this.putAside(message)) return
+    try {
+      const result = this.onmessage(message)
+      if (result !== undefined) watchHandler(this, result)
+    } catch (error) {
+      this.failHandler(error)
+    }
+  }
+
+  /** @internal */
+  handlePing(payload: Uint8Array): void {
+    callHandler(this, () => this.onping(payload))
+  }
+
+  /** @internal */
+  handlePong(payload: Uint8Array, roundTripMs: number | null): void {
+    this.settings.pongTimeouts.stop(this)
+    this.extras?.answerPings(payload)
+    callHandler(this, () => this.onpong(payload, roundTripMs))
+  }
+
+  /** @internal */
+  handleError(error: WebSocketError): void {
+    callErrorHandler(this.settings.logger, () => this.onerror(error))
+  }
+
+  /** @internal */
+  handleFinish(): void {
+    this.stopPings()
+    this.settings.closeTimeouts.start(this)
+    // What the peer still sends must be read, though nobody wants it: closing a socket with unread bytes resets the
+    // connection, and our close frame could be lost on the way.
+    this.flags &= ~PAUSED
+    this.transport.resume()
+    const isOver = this.core.state === 'failed' || (this.flags & Flag.ENDED) !== 0
+    if (this.settings.protocol.role === 'server' || isOver) this.transport.end()
+  }
+
+  /** @internal While an extension works on a long message nothing is read, and nothing is a sign of life. */
+  handleBusy(isBusy: boolean): void {
+    this.flags &= ~WAITS_FOR_LIFE
+    if (!isBusy) return this.resumeReading(Flag.BUSY)
+    this.flags |= Flag.BUSY
+    this.transport.pause()
+  }
+
+  /** @internal A message that waited for an extension is in the queue. */
+  handleWritten(isMessage: boolean): void {
+    const { queue } = this.transport
+    this.transport.schedule()
+    if (isMessage) queue.endMessage()
+    if (isMessage) this.receipts?.settle(queue.sentBytes + queue.pendingBytes)
+    if (queue.pendingBytes > this.settings.highWatermarkBytes) this.checkPressure()
+  }
+
+  /** @internal What a handler throws, or rejects with, harms only this connection. */
+  failHandler(cause: unknown): void {
+    this.fail(toHandlerError(cause))
+  }
+
+  /** @internal */
+  protected checkPressure(): void {
+    const { onslow } = this.settings
+    if (onslow === 'pause') this.pauseReading(Flag.PAUSED_BY_PRESSURE)
+    // What was sent in one go is no sign of a slow peer, as long as the kernel has not refused any of it.
+    else if (onslow === 'close' && this.transport.queue.isWriting)
+      this.fail(new WebSocketError('slow-consumer'))
+  }
+
+  /** @internal `reason`: one of the flags that stop reading. */
+  protected pauseReading(reason: number): void {
+    if (this.readyState !== ReadyState.OPEN || (this.flags & reason) !== 0) return
+    this.flags |= reason
+    this.core.pause()
+    this.transport.pause()
+  }
+
+  /** @internal `reasons`: why reading is stopped no more. */
+  protected resumeReading(reasons: number): void {
+    if ((this.flags & reasons) === 0) return
+    // While nothing was read, no sign of life could be seen: the next ping asks anew.
+    if ((this.flags & reasons & APPLICATION_PAUSED) !== 0) this.flags &= ~WAITS_FOR_LIFE
+    this.flags &= ~reasons
+    if ((this.flags & PAUSED) !== 0) return
+    this.core.resume()
+    if ((this.flags & Flag.ENDED) !== 0) this.handleEnd()
+    this.flush()
+    // A handler of what was held back may have paused again.
+    if ((this.flags & PAUSED) === 0) this.transport.resume()
+  }
+
+  /** @internal */
+  protected fail(error: WebSocketError): void {
+    if (this.extras?.details == null) this.core.fail(error)
+    this.handleError(error)
+  }
+
+  /** @internal */
+  protected drop(error: WebSocketError): void {
+    if (this.extras?.details != null) return
+    this.core.fail(error)
+    this.transport.destroy()
+  }
+
+  /** @internal */
+  protected stopPings(): void {
+    this.settings.pingTimeouts.stop(this)
+    this.settings.pongTimeouts.stop(this)
+  }
+
+  /** @internal */
+  protected openExtras(): Extras {
+    this.extras ??= new Extras()
+    return this.extras
+  }
+
+  /** Gives a message to those who take messages themselves. Returns false if they do not want it. */
+  private putAside(message: Message): boolean {
+    const intake = this.extras!.intake!
+    const { highWatermarkBytes } = this.settings
+    // After `close` everything is read, so that the peer's close frame is seen: nobody else waits for that much.
+    if (intake.byteLength > highWatermarkBytes && this.readyState !== ReadyState.OPEN) return true
+    const isTaken = intake.put(message)
+    // A sequential handler goes on with the message that it has waited for.
+    if (isTaken && !intake.isWanted && (this.flags & Flag.HANDLING) !== 0)
+      this.pauseReading(Flag.PAUSED_BY_HANDLER)
+    if (intake.byteLength > highWatermarkBytes) this.pauseReading(Flag.PAUSED_BY_INTAKE)
+    return isTaken
+  }
+
+  private flush(): void {
+    if (this.transport.queue.hasQueued) this.transport.schedule()
+  }
+}
