@@ -105,6 +105,8 @@ export class PersistentConnection<T = undefined> {
       ...own,
       headers,
       signal: this.#abort.signal,
+      // Nobody calls `recv` on connections that come and go.
+      onmessage: handlers.onmessage ?? (() => undefined),
       onopen: (connection) => {
         if (!this.#open(connection)) return undefined
         try {
