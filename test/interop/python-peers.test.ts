@@ -5,6 +5,7 @@ import {
   type Connection,
   connect,
   DeflateMessage,
+  type DeflateMessageOptions,
   type Message
 } from '../../src/index.js'
 import { cleanUp, guard, pattern, recorder, serve, until } from '../support/harness.js'
@@ -232,10 +233,30 @@ describe.each(PYTHON_LIBRARIES)('$name', (library) => {
         expect(lines[1]).toMatch(/^close 1009 ".*" clean remote null$/)
       })
 
+    it('keeps hundreds of messages of all sizes in order', async () => {
+      const { end, connection, received } = await open(python)
+      const messages = Array.from({ length: 300 }, (_, index) => {
+        const payload = pattern((index * 137) % 3000, index)
+        return index % 2 === 0 ? payload : payload.toString('latin1')
+      })
+      for (const [index, message] of messages.entries()) {
+        end.send(message, 1 + (index % 3))
+        connection.send(message, index % 3 === 0 ? {} : { fragmentSize: 1000 })
+      }
+      let wrong = 0
+      for (const message of messages) if (!isSame(await end.readMessage(), message)) wrong++
+      await until(() => received.length === messages.length, 'all messages')
+      expect([wrong, messages.filter((message, index) => !isSame(received[index]!, message)).length]).toEqual(
+        [0, 0]
+      )
+    })
+
     if (library.compresses)
-      it('RFC 7692 compresses, whole messages and fragments', async () => {
-        const own = { extensions: [new DeflateMessage({ thresholdBytes: 0 })] }
-        const pair = await open(python, { compress: true }, own)
+      it.each<DeflateMessageOptions>([
+        { thresholdBytes: 0 },
+        { thresholdBytes: 0, serverNoContextTakeover: false, clientNoContextTakeover: false }
+      ])('RFC 7692 compresses with %j, whole messages and fragments', async (options) => {
+        const pair = await open(python, { compress: true }, { extensions: [new DeflateMessage(options)] })
         expect(pair.end.extensions).toEqual(['permessage-deflate'])
         for (const [, message] of MESSAGES) await exchange(pair, message, 1)
         for (const [, message] of FRAGMENTED) await exchange(pair, message, 3)
