@@ -92,6 +92,8 @@ export interface PeerOptions {
   readonly compress?: boolean
   /** Longest message. Default: the library's own. */
   readonly maxBytes?: number
+  /** Servers: paths of a key and a certificate. Default: no TLS. */
+  readonly tls?: { readonly key: string; readonly cert: string }
 }
 
 export type PeerMessage = string | Uint8Array
@@ -126,7 +128,7 @@ export class PythonPeer {
     return this.#stderr
   }
 
-  /** Begins a connection as the client. Resolves when it is open. */
+  /** Begins a connection as the client. Resolves when it is open. Certificates are not verified. */
   async connect(url: string, options: PeerOptions = {}): Promise<PythonEnd> {
     const end = this.#begin()
     end.tell('connect', { url, options: fill(options) })
@@ -139,7 +141,7 @@ export class PythonPeer {
     const end = this.#begin()
     end.tell('serve', { options: fill(options) })
     const { port } = await end.read('listening')
-    return { end, url: `ws://127.0.0.1:${port}/` }
+    return { end, url: `${options.tls === undefined ? 'ws' : 'wss'}://127.0.0.1:${port}/` }
   }
 
   /** Ends the process and waits for that. */
@@ -159,8 +161,8 @@ export class PythonPeer {
   }
 }
 
-function fill({ protocols = [], compress = false, maxBytes }: PeerOptions) {
-  return { protocols, compress, maxBytes: maxBytes ?? null }
+function fill({ protocols = [], compress = false, maxBytes, tls }: PeerOptions) {
+  return { protocols, compress, maxBytes: maxBytes ?? null, tls: tls ?? null }
 }
 
 /** Python's end of one connection. */

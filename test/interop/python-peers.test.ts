@@ -1,4 +1,7 @@
 // Debian's WebSocket libraries for Python, as clients of an AsyncServer and as servers for `connect`: the same cases for all.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   type ClientOptions,
@@ -8,6 +11,7 @@ import {
   type DeflateMessageOptions,
   type Message
 } from '../../src/index.js'
+import { certificate } from '../support/certificate.js'
 import { cleanUp, guard, pattern, recorder, serve, until } from '../support/harness.js'
 import { encodeFrame } from '../support/raw-client.js'
 import {
@@ -80,7 +84,9 @@ const VIOLATIONS: readonly Violation[] = [
 ]
 
 /** Options that servers and clients of ours share. */
-type OwnOptions = Pick<ClientOptions, 'protocols' | 'extensions' | 'maxMessageBytes'>
+type OwnOptions = Pick<ClientOptions, 'protocols' | 'extensions' | 'maxMessageBytes'> & {
+  readonly tls?: { key: string; cert: string } | { rejectUnauthorized: boolean }
+}
 
 /** Both ends of one connection. */
 interface Pair {
@@ -249,6 +255,19 @@ describe.each(PYTHON_LIBRARIES)('$name', (library) => {
       expect([wrong, messages.filter((message, index) => !isSame(received[index]!, message)).length]).toEqual(
         [0, 0]
       )
+    })
+
+    it('speaks wss:', async () => {
+      const { key, cert } = await certificate()
+      const folder = await mkdtemp(join(tmpdir(), 'hotsocket-'))
+      cleanUp(() => rm(folder, { recursive: true }))
+      const tls = { key: join(folder, 'key.pem'), cert: join(folder, 'cert.pem') }
+      await Promise.all([writeFile(tls.key, key), writeFile(tls.cert, cert)])
+      const own = isPeerMasking ? { key, cert } : { rejectUnauthorized: false }
+      const pair = await open(python, { tls }, { tls: own })
+      for (const [, message] of MESSAGES) await exchange(pair, message, 1)
+      pair.end.close(1000, '')
+      expect((await pair.end.readClose()).code).toBe(1000)
     })
 
     if (library.compresses)

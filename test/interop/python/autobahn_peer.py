@@ -9,7 +9,7 @@ from autobahn.websocket.compress import (
     PerMessageDeflateResponseAccept,
 )
 
-from peer import decode, report, report_message, start_reading
+from peer import decode, report, report_message, secure_client, secure_server, start_reading
 
 framework = sys.argv[1]
 if framework == "asyncio":
@@ -17,7 +17,7 @@ if framework == "asyncio":
 
     import autobahn.asyncio.websocket as carrier
 else:
-    from twisted.internet import reactor
+    from twisted.internet import reactor, ssl
 
     import autobahn.twisted.websocket as carrier
 
@@ -68,16 +68,23 @@ def accept_response(response):
     return PerMessageDeflateResponseAccept(response) if isinstance(response, PerMessageDeflateResponse) else None
 
 
+def listen(factory, tls):
+    if tls is None:
+        return reactor.listenTCP(0, factory, interface="127.0.0.1")
+    context = ssl.DefaultOpenSSLContextFactory(tls["key"], tls["cert"])
+    return reactor.listenSSL(0, factory, context, interface="127.0.0.1")
+
+
 def serve(number, options):
     factory = prepare(carrier.WebSocketServerFactory(), Server, number, options)
     if options["compress"]:
         factory.setProtocolOptions(perMessageCompressionAccept=accept_offer)
     if framework == "twisted":
-        port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+        port = listen(factory, options["tls"])
         report(number, "listening", port=port.getHost().port)
         return
     loop = asyncio.get_running_loop()
-    task = loop.create_task(loop.create_server(factory, "127.0.0.1", 0))
+    task = loop.create_task(loop.create_server(factory, "127.0.0.1", 0, ssl=secure_server(options)))
     task.add_done_callback(
         lambda done: report(number, "listening", port=done.result().sockets[0].getsockname()[1])
     )
@@ -92,10 +99,14 @@ def connect(number, url, options):
         )
     target = urlsplit(url)
     if framework == "twisted":
-        reactor.connectTCP(target.hostname, target.port, factory)
-    else:
-        loop = asyncio.get_running_loop()
-        loop.create_task(loop.create_connection(factory, target.hostname, target.port))
+        if target.scheme == "wss":
+            reactor.connectSSL(target.hostname, target.port, factory, ssl.CertificateOptions(verify=False))
+        else:
+            reactor.connectTCP(target.hostname, target.port, factory)
+        return
+    loop = asyncio.get_running_loop()
+    context = secure_client(url)
+    loop.create_task(loop.create_connection(factory, target.hostname, target.port, ssl=context))
 
 
 def obey(command):

@@ -1,13 +1,15 @@
 # What the peers of all libraries share. A peer gets commands as lines of JSON from stdin and reports as lines of JSON to
 # stdout; the end of stdin ends it. Each connection has the number that the command gave it which began it.
 #
-# Commands: serve, connect (with url): begin a connection, with options (protocols, compress, maxBytes); send (payload, and
-# parts, the number of fragments), ping (data), close (code, reason), write (hex, bytes that go past the library).
+# Commands: serve, connect (with url): begin a connection, with options (protocols, compress, maxBytes; tls, for servers: the
+# paths of a key and a certificate); send (payload, and parts, the number of fragments), ping (data), close (code, reason),
+# write (hex, bytes that go past the library).
 # Reports: listening (port), open (protocol, extensions), message (payload), pong (data), close (code, reason).
 # A payload is {"text": ...} or {"base64": ...}.
 import base64
 import json
 import os
+import ssl
 import sys
 import threading
 import traceback
@@ -32,6 +34,25 @@ def encode(message):
 
 def decode(payload):
     return payload["text"] if "text" in payload else base64.b64decode(payload["base64"])
+
+
+def secure_server(options):
+    """A TLS context with the certificate that the options name; None without."""
+    if options["tls"] is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options["tls"]["cert"], options["tls"]["key"])
+    return context
+
+
+def secure_client(url):
+    """A TLS context that trusts everybody, for wss:; None for ws:."""
+    if not url.startswith("wss:"):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def split(message, parts):

@@ -3,7 +3,7 @@ import asyncio
 
 import websockets
 
-from peer import decode, report, report_message, split, start_reading
+from peer import decode, report, report_message, secure_client, secure_server, split, start_reading
 
 ends = {}
 
@@ -32,11 +32,12 @@ async def converse(number, end):
 async def obey(command):
     verb, number = command["do"], command["number"]
     if verb == "serve":
-        options = translate(command["options"])
+        options = {**translate(command["options"]), "ssl": secure_server(command["options"])}
         server = await websockets.serve(lambda end: converse(number, end), "127.0.0.1", 0, **options)
         report(number, "listening", port=server.sockets[0].getsockname()[1])
     elif verb == "connect":
-        end = await websockets.connect(command["url"], **translate(command["options"]))
+        url = command["url"]
+        end = await websockets.connect(url, ssl=secure_client(url), **translate(command["options"]))
         await converse(number, end)
     elif verb == "send":
         message, parts = decode(command["payload"]), command["parts"]

@@ -1,4 +1,5 @@
 # The package `ws4py` as a peer: see peer.py. A server is that of the standard library's wsgiref, for one connection.
+import ssl
 import threading
 from wsgiref.simple_server import make_server
 
@@ -8,7 +9,7 @@ from ws4py.server.wsgirefserver import WebSocketWSGIRequestHandler, WSGIServer
 from ws4py.server.wsgiutils import WebSocketWSGIApplication
 from ws4py.websocket import WebSocket
 
-from peer import decode, read_commands, report, report_message, split
+from peer import decode, read_commands, report, report_message, secure_server, split
 
 ends = {}
 
@@ -53,6 +54,9 @@ def serve(number, options):
     handler = numbered(WebSocket, number)
     app = WebSocketWSGIApplication(protocols=options["protocols"], handler_cls=handler)
     server = make_server("127.0.0.1", 0, app, server_class=Server, handler_class=Handler)
+    context = secure_server(options)
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.handle_request, daemon=True).start()
     report(number, "listening", port=server.server_port)
 
@@ -60,7 +64,8 @@ def serve(number, options):
 def connect(number, url, options):
     # Its Origin would be ws://..., which is none.
     client = numbered(WebSocketClient, number)
-    end = client(url, protocols=options["protocols"], exclude_headers=["Origin"])
+    unverified = {"cert_reqs": ssl.CERT_NONE}
+    end = client(url, protocols=options["protocols"], exclude_headers=["Origin"], ssl_options=unverified)
     end.daemon = True
     end.connect()
 
