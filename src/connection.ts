@@ -46,6 +46,9 @@ export class Connection<T = undefined> extends Link<T> {
    * `handlers`: as those of `connect`. Throws WebSocketError 'invalid-argument' unless the socket is open and has
    * neither received frames nor been given away.
    */
+  constructor(socket: Wrappable, handlers?: Partial<ConnectionOwner<T>>)
+  /** @internal */
+  constructor(parts: ConnectionParts<T>)
   constructor(source: ConnectionParts<T> | Wrappable, handlers: Partial<ConnectionOwner<T>> = {}) {
     const inner = 'release' in source ? (source.release() as Connection<T>) : null
     if (inner === null) {

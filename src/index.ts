@@ -46,6 +46,8 @@ export { DeflateFrame, type DeflateFrameOptions } from './extensions/deflate-fra
 export { DeflateMessage, type DeflateMessageOptions } from './extensions/deflate-message.js'
 export type { DeflateOptions } from './extensions/deflate-options.js'
 export { LOG_LEVELS, type Logger, type LogLevel } from './log.js'
+export { type FrameReader, MessageReader } from './message-reader.js'
+export { MessageWriter } from './message-writer.js'
 export type { SentCallback } from './receipts.js'
 export { AsyncServer, type AsyncServerOptions } from './server/async-server.js'
 export type { Acceptance, HandshakeDecision } from './server/decision.js'
@@ -57,3 +59,4 @@ export {
   type WorkerExit,
   type WorkerGroup
 } from './server/serve-workers.js'
+export { Server } from './server/server.js'

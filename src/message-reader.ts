@@ -34,7 +34,7 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
   #error: WebSocketError | null = null
   #wake: (() => void) | null = null
 
-  /** Made by a connection. */
+  /** @internal Made by a connection. */
   constructor(opcode: number, countUnread: CountUnread) {
     this.opcode = opcode
     this.#countUnread = countUnread

@@ -42,7 +42,7 @@ export class MessageWriter implements StreamOwner {
   /** Calls are worked on one after the other. */
   #last: Promise<unknown> = Promise.resolve()
 
-  /** Made by a connection, which then calls `start`. */
+  /** @internal Made by a connection, which then calls `start`. */
   constructor(kind: 'text' | 'binary', link: WriterLink) {
     this.kind = kind
     this.#link = link

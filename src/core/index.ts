@@ -86,9 +86,12 @@ export {
   TextMessage,
   toMessage
 } from './message.js'
+export type { MessageStream, StreamOwner } from './message-stream.js'
 export { isTrustedOrigin, type TrustedOrigins } from './origin.js'
 export { type Output, OutputBytes } from './output.js'
+export type { PieceHandler } from './pieces.js'
 export { Protocol } from './protocol.js'
 export type { ProtocolHandler } from './protocol-handler.js'
+export type { SendChoices } from './sender.js'
 export type { ProtocolSettings, Role } from './terms.js'
 export { type Utf8Result, Utf8Validator } from './utf8.js'

@@ -217,14 +217,24 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     door.destroyRest()
   }
 
+  /** @internal Whether there is a handler of that name; one may be set when the server is there already. */
+  isHandled(name: keyof ConnectionOwner<unknown>): boolean {
+    return this[name] !== AsyncServer.prototype[name]
+  }
+
+  /** @internal Who is told what connections tell. */
+  protected makeOwner(): ConnectionOwner<T> {
+    return this
+  }
+
   /** Made late, when all handlers are there: a subclass may set them in its constructor. */
   get #parts(): { endpoint: Endpoint<T>; door: FrontDoor<T> } {
     const options = this.#options
     this.#endpoint ??= new Endpoint<T>({
       ...options,
       role: 'server',
-      owner: this,
-      isHandled: (name) => this[name] !== AsyncServer.prototype[name],
+      owner: this.makeOwner(),
+      isHandled: (name) => this.isHandled(name),
       logger: this.#logger,
       limits: options
     })
