@@ -1,6 +1,6 @@
 // Owns how a client answers a server that asks who the user is: which scheme, how often. Must not know sockets.
 import { randomBytes } from 'node:crypto'
-import { type Challenge, parseChallenges } from './challenges.js'
+import { type Challenge, parseChallenges } from '../auth/challenges.js'
 import { DigestSession, type MakeNonce, strongestDigest } from './digest.js'
 import type { ClientAuth } from './options.js'
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import { parseChallenges } from '../../src/auth/challenges.js'
 import { Authorization } from '../../src/client/authorization.js'
-import { parseChallenges } from '../../src/client/challenges.js'
 import { connect } from '../../src/index.js'
 import { cleanUp, guard } from '../support/harness.js'
 import { acceptance, fieldOf, type RawAnswer, response, serveRaw } from '../support/raw-server.js'

@@ -1,7 +1,7 @@
 // Known answers: RFC 7616 §3.9, RFC 2069's form without qop, and for -sess what the definition gives.
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { parseChallenges } from '../../src/client/challenges.js'
+import { parseChallenges } from '../../src/auth/challenges.js'
 import { DigestSession, strongestDigest } from '../../src/client/digest.js'
 
 const mufasa = { username: 'Mufasa', password: 'Circle of Life' }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseChallenges } from '../../src/client/challenges.js'
+import { parseChallenges } from '../../src/auth/challenges.js'
 
 const read = (...values: string[]) =>
   parseChallenges(values).map(({ scheme, parameters }) => [scheme, Object.fromEntries(parameters)])
