@@ -127,7 +127,12 @@ const HANDSHAKE_ERRORS = {
     source: 'RFC 6455 §4.2.2'
   },
   'too-many-connections': { closeCode: null, text: 'the server already has maxConnections clients' },
-  'handshake-denied': { closeCode: null, text: 'onhandshake denied the request' },
+  'malformed-proxy-header': {
+    closeCode: null,
+    text: 'what a proxy must say of its client, by the option proxyProtocol, is malformed or missing',
+    source: 'PROXY protocol, versions 1 and 2'
+  },
+  'handshake-denied': { closeCode: null, text: 'onhandshake or the option auth denied the request' },
   'handshake-timeout': { closeCode: null, text: 'the handshake was not finished within handshakeTimeoutMs' },
   'unexpected-status': {
     closeCode: null,
