@@ -71,12 +71,12 @@ export class Connection<T = undefined> extends Link<T> {
     return this.openExtras().id
   }
 
-  /** Address of the peer; null where the transport has none. */
+  /** Address of the peer, or of the client that a trusted proxy speaks for; null where there is none. */
   get remoteAddress(): string | null {
     return this.transport.remoteAddress
   }
 
-  /** Port of the peer; null where the transport has none. */
+  /** Port of the same; null where there is none, or a trusted proxy does not tell. */
   get remotePort(): number | null {
     return this.transport.remotePort
   }

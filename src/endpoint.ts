@@ -49,6 +49,8 @@ export interface Opened<T> {
   readonly response?: Uint8Array
   /** Bytes that came behind the handshake. */
   readonly head: Uint8Array
+  /** The client, where the peer is a proxy that speaks for it. Default null: the peer is the client. */
+  readonly remote?: { readonly address: string | null; readonly port: number | null } | null
 }
 
 /** Makes connections and keeps those that are open. */
@@ -85,6 +87,7 @@ export class Endpoint<T> {
     const { open, head } = chooseCarrier(source, opened.head)
     const openTransport = (handler: RowHandler) => {
       const transport = open(handler)
+      if (opened.remote != null) transport.assumeRemote(opened.remote.address, opened.remote.port)
       if (opened.response !== undefined) {
         transport.queue.append(opened.response)
         transport.schedule()

@@ -1,4 +1,6 @@
 // Owns the public face of the package `hotsocket`.
+
+export type { Credentials } from './auth/challenges.js'
 export { Agent, type ConnectOptions } from './client/agent.js'
 export { connect } from './client/connect.js'
 export type { ClientHandlers, HandshakeResponse } from './client/handlers.js'
@@ -50,7 +52,11 @@ export { type FrameReader, MessageReader } from './message-reader.js'
 export { MessageWriter } from './message-writer.js'
 export type { SentCallback } from './receipts.js'
 export { AsyncServer, type AsyncServerOptions } from './server/async-server.js'
+export type { AuthScheme, Verdict } from './server/auth.js'
+export { type BasicOptions, basic } from './server/auth-basic.js'
+export { type DigestOptions, digest, type SecretLookup } from './server/auth-digest.js'
 export type { Acceptance, HandshakeDecision } from './server/decision.js'
+export type { ProxyHeaders, TrustProxy } from './server/forwarded.js'
 export type { ServerHandlers } from './server/handlers.js'
 export type { AttachOptions, ListenAt, ServerOptions } from './server/options.js'
 export {

@@ -89,6 +89,7 @@ const RULES: readonly Rule[] = [
     applies: isIn('kernels'),
     may: [isIn('core', 'kernels'), isNode, isOneOf('node-gyp-build')]
   },
+  { who: 'auth imports core and Node.js', applies: isIn('auth'), may: [isIn('core', 'auth'), isNode] },
   { who: 'extensions import core', applies: isIn('extensions'), may: [isIn('core', 'extensions')] },
   {
     who: 'transports import core and Node.js, but not the receiver or the sender',

@@ -15,12 +15,14 @@ import {
 } from './header-values.js'
 import type { RequestHead } from './http-head.js'
 
-/** What is known of a request from its transport. */
+/** What is known of a request from its transport, or from a proxy that is trusted. */
 export interface RequestOrigin {
-  /** Address of the peer, or null where the transport has none. */
+  /** Address of the client, or null where the transport has none. */
   readonly remoteAddress: string | null
   /** The request came over TLS. */
   readonly isSecure: boolean
+  /** The host that a proxy was asked for. Default null: what the request says. */
+  readonly host?: string | null
 }
 
 /** A request to open a WebSocket that keeps to the rules of RFC 6455 §4.2.1. */
@@ -30,22 +32,24 @@ export class HandshakeRequest {
   /** The path of the target, not decoded, never empty. */
   readonly path: string
   readonly headers: HeaderFields
-  /** The host the client asked for, with its port if it named one: from the target if absolute, else from Host. */
+  /** The host the client asked for, with its port if it named one: from a trusted proxy, the target if absolute, or Host. */
   readonly host: string
   /** Subprotocols that the client offers, in its order of preference; none twice. */
   readonly protocols: readonly string[]
   /** Extensions that the client offers, in its order of preference. */
   readonly extensions: readonly ExtensionOffer[]
-  /** Address of the peer, or null where the transport has none. */
+  /** Address of the client, or null where the transport has none: the peer's, or what a trusted proxy tells. */
   readonly remoteAddress: string | null
-  /** The request came over TLS. */
+  /** The request came over TLS, to here or to a trusted proxy. */
   readonly isSecure: boolean
+  /** Who the client is: the name that the option `auth` has verified. Without that null; then `onhandshake` may set it. */
+  user: string | null = null
 
   constructor(head: RequestHead, parts: RequestParts, from: RequestOrigin) {
     this.target = head.target
     this.path = parts.path
     this.headers = head.headers
-    this.host = parts.host
+    this.host = from.host ?? parts.host
     this.protocols = parts.protocols
     this.extensions = parts.extensions
     this.remoteAddress = from.remoteAddress

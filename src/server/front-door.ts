@@ -1,7 +1,7 @@
 // Owns what comes to a server's port: accepted streams become connections, go to the HTTP server, or are refused.
 // Must not know handlers other than `onhandshake`, nor what connections do.
 import { createServer as createHttpServer, type Server as HttpServer, type IncomingMessage } from 'node:http'
-import { Socket } from 'node:net'
+import { type BlockList, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Server as TlsServer } from 'node:tls'
@@ -11,6 +11,9 @@ import type { Endpoint } from '../endpoint.js'
 import type { Logger } from '../log.js'
 import { StreamArrival } from '../transport/arrival.js'
 import type { EngineArrival } from '../transport/engine-arrival.js'
+import { includesAddress, parseAddresses } from './address-list.js'
+import { Authenticator } from './auth.js'
+import { ForwardedReader } from './forwarded.js'
 import { HttpUpgrades } from './http-upgrades.js'
 import { type Listener, listen } from './listener.js'
 import { Opening, type OpeningContext } from './opening.js'
@@ -51,6 +54,10 @@ export class FrontDoor<T> {
       endpoint,
       logger,
       onhandshake,
+      authenticator: options.auth.length === 0 ? null : new Authenticator(options.auth),
+      proxies:
+        options.trustProxy === false ? null : new ForwardedReader(options.trustProxy, options.proxyHeaders),
+      expectsProxyHeader: proxyHeaderPolicy(options.proxyProtocol),
       openings: new Set(),
       handshakeTimeouts: new Timeouts(options.handshakeTimeoutMs, (opening: Opening<T>) => opening.expire()),
       closeTimeouts: new Timeouts(options.closeTimeoutMs, (opening: Opening<T>) => opening.destroy()),
@@ -148,6 +155,8 @@ export class FrontDoor<T> {
     return {
       ...this.#context,
       options: locations === undefined ? this.#options : { ...this.#options, locations },
+      // That server reads the requests.
+      expectsProxyHeader: () => false,
       wantsHttp: () => true,
       giveToHttp: (stream, bytes) => emitConnection(http, stream, bytes)
     }
@@ -198,6 +207,13 @@ export class FrontDoor<T> {
     stream.on('close', () => this.#httpStreams.delete(stream))
     emitConnection(this.http, stream, bytes)
   }
+}
+
+/** Which peers must send a header of the PROXY protocol. `option`: checked before. */
+function proxyHeaderPolicy(option: ResolvedOptions['proxyProtocol']): (address: string | null) => boolean {
+  if (typeof option === 'boolean') return () => option
+  const list = parseAddresses(option) as BlockList
+  return (address) => includesAddress(list, address)
 }
 
 /** Has an HTTP server read a request from a stream, of which `bytes` were read already. */

@@ -23,8 +23,12 @@ import { environment } from '../kernels/index.js'
 import type { Logger } from '../log.js'
 import { type ArrivalHandler, StreamArrival } from '../transport/arrival.js'
 import type { EngineArrival } from '../transport/engine-arrival.js'
+import type { Authenticator } from './auth.js'
 import { type Acceptance, type HandshakeDecision, isRefusal } from './decision.js'
+import type { ForwardedReader, Source } from './forwarded.js'
 import type { ResolvedOptions } from './options.js'
+import { rememberSource, sourceOf } from './proxied-streams.js'
+import { ProxyHeaderReader } from './proxy-header.js'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -38,6 +42,12 @@ export interface OpeningContext<T> {
   readonly handshakeTimeouts: Timeouts<Opening<T>>
   /** For those that were refused: how long the peer may take to read the answer and go. */
   readonly closeTimeouts: Timeouts<Opening<T>>
+  /** Null: everybody may connect. */
+  readonly authenticator: Authenticator | null
+  /** Null: no proxy is trusted. */
+  readonly proxies: ForwardedReader | null
+  /** Whether a peer must send a header of the PROXY protocol. */
+  expectsProxyHeader(address: string | null): boolean
   onhandshake(request: HandshakeRequest): HandshakeDecision<T> | PromiseLike<HandshakeDecision<T>>
   /** Whether requests that are no handshakes have somewhere to go. */
   wantsHttp(): boolean
@@ -47,12 +57,15 @@ export interface OpeningContext<T> {
 
 /** One opening handshake. */
 export class Opening<T> implements ArrivalHandler {
-  /** Where it stands; 'refused' waits for the peer to read the answer and go. */
-  #state: 'reading' | 'deciding' | 'refused' | 'over' = 'reading'
+  /** Where it stands; 'identifying' waits for the header of a proxy, 'refused' for the peer to read the answer and go. */
+  #state: 'identifying' | 'reading' | 'deciding' | 'refused' | 'over' = 'reading'
   readonly #context: OpeningContext<T>
   #arrival: StreamArrival | EngineArrival
   #parser: HeadParser<RequestLine> | null = null
+  #proxyHeader: ProxyHeaderReader | null = null
   readonly #isSecure: boolean
+  /** The client that a proxy speaks for; null: the peer is the client. */
+  #remote: Source | null = null
 
   /** `arrive` makes the arrival with its handler. */
   constructor(
@@ -63,6 +76,7 @@ export class Opening<T> implements ArrivalHandler {
     this.#context = context
     this.#isSecure = isSecure
     this.#arrival = arrive(this)
+    if (context.expectsProxyHeader(this.#arrival.remoteAddress)) this.#state = 'identifying'
     context.openings.add(this)
     context.handshakeTimeouts.start(this)
   }
@@ -80,6 +94,7 @@ export class Opening<T> implements ArrivalHandler {
   /** Takes a request that an HTTP server has read, and the bytes that came behind it. */
   take(message: IncomingMessage, rest: Uint8Array): void {
     const { method = '', url = '', httpVersion, rawHeaders } = message
+    this.#remote = sourceOf(message.socket)
     const { maxHeaderCount } = this.#context.options
     if (rawHeaders.length > 2 * maxHeaderCount) {
       const detail = `more than ${maxHeaderCount}`
@@ -91,8 +106,8 @@ export class Opening<T> implements ArrivalHandler {
 
   /** Ends the opening because the time is over. */
   expire(): void {
-    this.#log('handshake-timeout', `still ${this.#state} the request`)
-    this.#refuse({ status: this.#state === 'reading' ? 408 : 503 })
+    this.#log('handshake-timeout', `still ${this.#state}`)
+    this.#refuse({ status: this.#state === 'deciding' ? 503 : 408 })
   }
 
   /** Drops what has arrived. */
@@ -102,6 +117,7 @@ export class Opening<T> implements ArrivalHandler {
 
   /** @internal */
   handleBytes(chunk: Uint8Array): void {
+    if (this.#state === 'identifying') return this.#readProxyHeader(chunk)
     const { maxHeadBytes, maxHeaderCount } = this.#context.options
     this.#parser ??= new HeadParser(REQUEST_LINE, { maxHeadBytes, maxHeaderCount }, environment.decodeLatin1)
     const parser = this.#parser
@@ -134,19 +150,41 @@ export class Opening<T> implements ArrivalHandler {
   }
 
   get #remoteAddress(): string | null {
-    return this.#arrival.remoteAddress
+    return this.#remote === null ? this.#arrival.remoteAddress : this.#remote.address
+  }
+
+  #readProxyHeader(chunk: Uint8Array): void {
+    this.#proxyHeader ??= new ProxyHeaderReader()
+    try {
+      const header = this.#proxyHeader.push(chunk)
+      if (header === null) return
+      this.#proxyHeader = null
+      this.#state = 'reading'
+      if (header.client !== null) this.#remote = { ...header.client, host: null }
+      if (header.rest.length > 0) this.handleBytes(header.rest)
+    } catch (error) {
+      if (!(error instanceof WebSocketError)) throw error
+      // Whoever does not speak the proxy's protocol may not understand an answer of ours.
+      this.#log(error.code, error.message)
+      this.destroy()
+    }
   }
 
   /** `takeRequest` gives the bytes of the request for an HTTP server, should it be no handshake. */
   #decide(head: RequestHead, rest: Uint8Array, takeRequest: () => Uint8Array): void {
     this.#state = 'deciding'
-    const upgrade = readUpgrade(head, { remoteAddress: this.#remoteAddress, isSecure: this.#isSecure })
+    const address = this.#arrival.remoteAddress
+    const peer = this.#remote ?? { address, port: null, isSecure: this.#isSecure, host: null }
+    const source = this.#context.proxies?.read(head.headers, peer) ?? peer
+    const { isSecure, host } = source
+    const upgrade = readUpgrade(head, { remoteAddress: source.address, isSecure, host })
     if (upgrade.kind === 'http') return this.#giveToHttp(takeRequest)
+    if (source.address !== peer.address || source.port !== peer.port) this.#remote = source
     if (upgrade.kind === 'refused') return this.#refuseFor(upgrade.error, upgrade.status)
     const { request } = upgrade
     const { error, status } = this.#checkPolicy(request)
     if (error !== null) return this.#refuseFor(error, status)
-    this.#ask(request, rest)
+    this.#authenticate(request, rest)
   }
 
   #giveToHttp(takeRequest: () => Uint8Array): void {
@@ -155,6 +193,7 @@ export class Opening<T> implements ArrivalHandler {
     }
     const bytes = takeRequest()
     const { stream } = this.#toStream()
+    if (this.#remote !== null) rememberSource(stream, this.#remote)
     this.#end()
     this.#context.giveToHttp(stream, bytes)
   }
@@ -182,38 +221,51 @@ export class Opening<T> implements ArrivalHandler {
     return { error: null, status: 0 }
   }
 
-  #ask(request: HandshakeRequest, rest: Uint8Array): void {
-    try {
-      const decision = this.#context.onhandshake(request)
-      // Whatever has a `then` is waited for: taken for a decision, a promise of another kind would accept everybody.
-      if (isThenable(decision)) {
-        decision.then(
-          (settled) => this.#answer(request, rest, settled),
-          (error: unknown) => this.#failHandler(error)
-        )
-      } else {
-        this.#answer(request, rest, decision)
+  #authenticate(request: HandshakeRequest, rest: Uint8Array): void {
+    const { authenticator } = this.#context
+    if (authenticator === null) return this.#ask(request, rest)
+    const authenticate = () => authenticator.authenticate(request)
+    this.#await('auth', authenticate, (authentication) => {
+      if (authentication.user === null) {
+        this.#log('handshake-denied', `auth: ${authentication.reason}`)
+        return this.#refuse(authentication.refusal)
       }
+      request.user = authentication.user
+      this.#ask(request, rest)
+    })
+  }
+
+  #ask(request: HandshakeRequest, rest: Uint8Array): void {
+    const ask = () => this.#context.onhandshake(request)
+    this.#await('onhandshake', ask, (decision) => this.#answer(request, rest, decision))
+  }
+
+  /** Asks the application, and goes on with what it says, unless this opening is over by then. */
+  #await<Value>(who: string, ask: () => Value | PromiseLike<Value>, goOn: (value: Value) => void): void {
+    const settle = (value: Value) => {
+      // The time was over, or the client was lost while the application decided.
+      if (this.#state !== 'deciding' || this.#arrival.isLost) return
+      try {
+        goOn(value)
+      } catch (error) {
+        // encodeAccept and encodeRefusal check what the application wants to send.
+        this.#failHandler(who, error)
+      }
+    }
+    try {
+      const value = ask()
+      // Whatever has a `then` is waited for: taken for a decision, a promise of another kind would accept everybody.
+      if (isThenable(value)) value.then(settle, (error: unknown) => this.#failHandler(who, error))
+      else settle(value)
     } catch (error) {
-      this.#failHandler(error)
+      this.#failHandler(who, error)
     }
   }
 
   #answer(request: HandshakeRequest, rest: Uint8Array, decision: HandshakeDecision<T>): void {
-    if (this.#state !== 'deciding') return
-    // The client was lost while the application decided.
-    if (this.#arrival.isLost) return
-    try {
-      if (isRefusal(decision)) {
-        this.#log('handshake-denied', `status ${decision.status}`)
-        this.#refuse(decision)
-      } else {
-        this.#accept(request, rest, decision ?? {})
-      }
-    } catch (error) {
-      // encodeAccept and encodeRefusal check what the application wants to send.
-      this.#failHandler(error)
-    }
+    if (!isRefusal(decision)) return this.#accept(request, rest, decision ?? {})
+    this.#log('handshake-denied', `status ${decision.status}`)
+    this.#refuse(decision)
   }
 
   #accept(request: HandshakeRequest, rest: Uint8Array, acceptance: Acceptance<T>): void {
@@ -243,13 +295,14 @@ export class Opening<T> implements ArrivalHandler {
       extensions: negotiated,
       request,
       response,
-      head: rest
+      head: rest,
+      remote: this.#remote
     })
   }
 
-  #failHandler(cause: unknown): void {
+  #failHandler(who: string, cause: unknown): void {
     const detail = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
-    this.#context.logger.error(`onhandshake failed, the client gets 500: ${detail}`)
+    this.#context.logger.error(`${who} failed, the client gets 500: ${detail}`)
     this.#refuse({ status: 500 })
   }
 

@@ -18,6 +18,9 @@ import type { SlowPolicy } from '../connection-settings.js'
 import { WebSocketError } from '../core/errors.js'
 import { describe } from '../core/message.js'
 import { checkTrustedOrigins } from '../core/origin.js'
+import { parseAddresses } from './address-list.js'
+import type { AuthScheme } from './auth.js'
+import type { ProxyHeaders, TrustProxy } from './forwarded.js'
 
 /** Options of a server. All have a default. */
 export interface ServerOptions extends ConnectionOptions {
@@ -53,7 +56,31 @@ export interface ServerOptions extends ConnectionOptions {
   maxConnections?: number
   /** Keeps the request of each connection for its whole life, instead of until `onopen` returns: some KiB each. Default false. */
   keepRequest?: boolean
-  /** Longest opening handshake in ms, `onhandshake` included; a TLS handshake before it has as long. 0 waits for ever. Default 10 000. */
+  /**
+   * Who may connect: `basic` or `digest`, or several schemes, of which clients take the first that they know. Asked before
+   * `onhandshake`, which finds the name in `request.user`; others get 401. Requests to `server.http` are not asked. Default: everybody.
+   */
+  auth?: AuthScheme | readonly AuthScheme[]
+  /**
+   * Which proxies are believed who the client is: as many as a request comes through (a number), or those at certain addresses
+   * and networks (a list: '10.0.0.0/8', '::1'). What they tell is `remoteAddress`, `remotePort`, `request.host` and `isSecure`, and by
+   * these the default of `trustedOrigins` goes. With a number nobody must be able to reach the server but through so many
+   * proxies. Default false: none.
+   */
+  trustProxy?: TrustProxy
+  /**
+   * Which headers trusted proxies write: 'x-forwarded' (X-Forwarded-For, -Proto, -Host) or 'forwarded' (RFC 7239). The others are
+   * ignored, since a proxy may pass on what a client wrote there. Default 'x-forwarded'.
+   */
+  proxyHeaders?: ProxyHeaders
+  /**
+   * Expects a header of the PROXY protocol, version 1 or 2, before each request: true of all peers, a list of those at certain
+   * addresses and networks; a peer without one, or with a wrong one, is dropped. Whoever sends one is believed who the client is,
+   * so only proxies may reach such a port. Not with `tls`. HTTP servers that the server is attached to read their requests
+   * themselves, and know nothing of it. Default false.
+   */
+  proxyProtocol?: boolean | readonly string[]
+  /** Longest opening handshake in ms, `auth` and `onhandshake` included; a TLS handshake before it has as long. 0 waits for ever. Default 10 000. */
   handshakeTimeoutMs?: number
   /**
    * What becomes of a client that does not read: 'pause' stops reading from it, above the low watermark if the kernel refuses bytes
@@ -72,8 +99,8 @@ export interface AttachOptions {
 export type ListenAt = Pick<ServerOptions, 'port' | 'reusePort'>
 
 /** Options with their defaults filled in. */
-export type ResolvedOptions = Required<Omit<ServerOptions, UndefinedByDefault>> &
-  Pick<ServerOptions, UndefinedByDefault>
+export type ResolvedOptions = Required<Omit<ServerOptions, UndefinedByDefault | 'auth'>> &
+  Pick<ServerOptions, UndefinedByDefault> & { readonly auth: readonly AuthScheme[] }
 type UndefinedByDefault = 'host' | 'socketPath' | 'tls' | 'locations' | 'trustedOrigins' | 'logger'
 
 const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
@@ -94,6 +121,13 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   keepRequest: boolean,
   handshakeTimeoutMs: integer(0, MAX_TIMEOUT_MS),
   onslow: oneOf('pause', 'close', 'continue'),
+  auth,
+  trustProxy: (value) =>
+    value === false || integer(0, MAX_HOPS)(value) === null
+      ? null
+      : addresses(`false, a number of proxies up to ${MAX_HOPS}, or `)(value),
+  proxyHeaders: oneOf('x-forwarded', 'forwarded'),
+  proxyProtocol: (value) => (typeof value === 'boolean' ? null : addresses('true, false, or ')(value)),
   ...CONNECTION_CHECKS
 }
 
@@ -103,6 +137,9 @@ export function resolveOptions(options: ServerOptions): ResolvedOptions {
   const resolved = withDefaults(options)
   if (resolved.reusePort && resolved.socketPath !== undefined) {
     refuseOption('reusePort is for TCP ports, and socketPath is given')
+  }
+  if (resolved.proxyProtocol !== false && resolved.tls !== undefined) {
+    refuseOption('proxyProtocol does not go with tls: let the proxy end TLS, or leave one of them out')
   }
   return resolved
 }
@@ -131,10 +168,17 @@ function withDefaults(options: ServerOptions): ResolvedOptions {
     protocols: options.protocols ?? [],
     maxConnections: options.maxConnections ?? Number.POSITIVE_INFINITY,
     keepRequest: options.keepRequest ?? false,
+    auth: [options.auth ?? []].flat(),
+    trustProxy: options.trustProxy ?? false,
+    proxyHeaders: options.proxyHeaders ?? 'x-forwarded',
+    proxyProtocol: options.proxyProtocol ?? false,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
     onslow: options.onslow ?? 'pause'
   }
 }
+
+/** Proxies that one request comes through. */
+const MAX_HOPS = 100
 
 /** Members of `tls` of which one at least says who the server is. */
 const TLS_IDENTITIES = ['key', 'pfx', 'SNICallback', 'pskCallback']
@@ -151,6 +195,26 @@ function tlsOptions(value: unknown): string | null {
     throw new WebSocketError('invalid-option', { detail: `tls: ${(error as Error).message}`, cause: error })
   }
   return null
+}
+
+function auth(value: unknown): string | null {
+  const isScheme = (one: unknown) => typeof (one as AuthScheme | null)?.authenticate === 'function'
+  // Not a word of what it is: it may be a password.
+  if (![value].flat().every(isScheme))
+    refuseOption('auth must be what basic or digest return, or a list of that')
+  return null
+}
+
+/** Checks for a list of addresses and networks, which has none at fault. */
+function addresses(orElse: string): Check {
+  return (value) => {
+    const isList = Array.isArray(value) && value.every((one) => typeof one === 'string')
+    if (!isList) return `${orElse}a list of addresses and networks as '10.0.0.0/8'`
+    const list = parseAddresses(value as string[])
+    return typeof list === 'string'
+      ? `${orElse}a list of addresses and networks, which "${list}" is not`
+      : null
+  }
 }
 
 function origins(value: unknown): string | null {

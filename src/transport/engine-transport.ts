@@ -28,8 +28,8 @@ interface Rare {
   flights: Flight[]
   /** Memory that the engine receives into, or null. */
   target: Uint8Array | null
-  /** The peer's address, and its port or 0: when the socket is closed. */
-  closedPeer: readonly [string | null, number] | null
+  /** The peer's address, and its port or 0: when the socket is closed, or a proxy speaks for somebody else. */
+  knownPeer: readonly [string | null, number] | null
 }
 
 /** Steps of a socket's end, and whether the loop will visit it at the end of this turn; bits of one field. */
@@ -76,11 +76,15 @@ export class EngineTransport implements Transport, SendQueue {
   private get peer(): readonly [string | null, number] {
     const { binding } = this.#loop
     return (
-      this.#rare?.closedPeer ?? [
+      this.#rare?.knownPeer ?? [
         binding.engineRemoteAddress(this.#slot, this.generation),
         binding.engineRemotePort(this.#slot, this.generation)
       ]
     )
+  }
+
+  assumeRemote(address: string | null, port: number | null): void {
+    this.openRare().knownPeer = [address, port ?? 0]
   }
 
   get pendingBytes(): number {
@@ -278,7 +282,7 @@ export class EngineTransport implements Transport, SendQueue {
   }
 
   private openRare(): Rare {
-    this.#rare ??= { waitingBytes: 0, flushedBatch: -1, flights: [], target: null, closedPeer: null }
+    this.#rare ??= { waitingBytes: 0, flushedBatch: -1, flights: [], target: null, knownPeer: null }
     return this.#rare
   }
 
@@ -286,7 +290,7 @@ export class EngineTransport implements Transport, SendQueue {
   private tidy(): void {
     const rare = this.#rare
     if (rare === null || rare.waitingBytes > 0 || rare.flights.length > 0) return
-    if (rare.target === null && rare.closedPeer === null) this.#rare = null
+    if (rare.target === null && rare.knownPeer === null) this.#rare = null
   }
 
   private receiveEnd(): void {
@@ -302,7 +306,7 @@ export class EngineTransport implements Transport, SendQueue {
 
   private close(cause: WebSocketError | null): void {
     if ((this.#flags & Flag.CLOSED) !== 0) return
-    this.openRare().closedPeer = this.peer
+    this.openRare().knownPeer = this.peer
     this.#flags |= Flag.CLOSED
     this.#loop.binding.engineClose(this.#slot, this.generation)
     this.#loop.forget(this.#slot)

@@ -35,8 +35,8 @@ function flushScheduled(): void {
 /** Carries the bytes of one connection over a stream, with at most one write under way. */
 export class StreamTransport implements Transport {
   readonly queue = new StreamQueue()
-  readonly remoteAddress: string | null
-  readonly remotePort: number | null
+  remoteAddress: string | null
+  remotePort: number | null
   readonly #stream: Duplex
   #handler: TransportHandler
   #isScheduled = false
@@ -71,6 +71,11 @@ export class StreamTransport implements Transport {
 
   replaceHandler(handler: TransportHandler): void {
     this.#handler = handler
+  }
+
+  assumeRemote(address: string | null, port: number | null): void {
+    this.remoteAddress = address
+    this.remotePort = port
   }
 
   schedule(): void {

@@ -62,4 +62,6 @@ export interface Transport {
   /** Address and port of the peer; null where there is none. */
   readonly remoteAddress: string | null
   readonly remotePort: number | null
+  /** From here on these are whom a proxy speaks for. */
+  assumeRemote(address: string | null, port: number | null): void
 }

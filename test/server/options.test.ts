@@ -28,6 +28,10 @@ describe('resolveOptions', () => {
       extensions: [],
       maxConnections: Number.POSITIVE_INFINITY,
       keepRequest: false,
+      auth: [],
+      trustProxy: false,
+      proxyHeaders: 'x-forwarded',
+      proxyProtocol: false,
       handshakeTimeoutMs: 10_000,
       closeTimeoutMs: 2_000,
       pingIntervalMs: 30_000,
@@ -101,6 +105,27 @@ describe('a wrong option', () => {
     ['trustedOrigins', 'https://a.test', "trustedOrigins must be '*' or a list of origins"],
     ['trustedOrigins', [5], "trustedOrigins must be '*' or a list of origins"],
     ['trustedOrigins', ['a.test'], 'trustedOrigins has "a.test", which is not an origin'],
+    ['auth', { username: 'a', password: 'b' }, 'auth must be what basic or digest return, or a list of that'],
+    ['auth', [null], 'auth must be what basic or digest return, or a list of that'],
+    ...[true, -1, 1.5, 101, 'loopback', null, [5]].map(
+      (value) =>
+        [
+          'trustProxy',
+          value,
+          "trustProxy must be false, a number of proxies up to 100, or a list of addresses and networks as '10.0.0.0/8'"
+        ] as const
+    ),
+    ...['', 'proxy', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/8/8', '::/129', 'fe80::1%eth0', '10.0.0.256'].map(
+      (value) =>
+        [
+          'trustProxy',
+          ['::1', value],
+          `trustProxy must be false, a number of proxies up to 100, or a list of addresses and networks, which "${value}" is not`
+        ] as const
+    ),
+    ['proxyHeaders', 'cf', "proxyHeaders must be one of 'x-forwarded', 'forwarded', not string cf"],
+    ['proxyProtocol', 2, 'proxyProtocol must be true, false, or a list of addresses and networks'],
+    ['proxyProtocol', ['a'], 'proxyProtocol must be true, false, or a list of addresses and networks, which'],
     ['keepRequest', 1, 'keepRequest must be true or false'],
     ['onslow', 'drop', "onslow must be one of 'pause', 'close', 'continue', not string drop"],
     [

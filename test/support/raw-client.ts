@@ -148,7 +148,9 @@ export class RawClient {
     client.write(upgradeRequest(options.path, options.headers))
     const head = await client.readHead()
     const accept = createHash('sha1').update(`${KEY}${GUID}`).digest('base64')
-    if (!head.startsWith('HTTP/1.1 101 ') || !head.includes(`\r\nSec-WebSocket-Accept: ${accept}\r\n`)) {
+    // A proxy may write the name in lower case.
+    const [, accepted] = /\r\nSec-WebSocket-Accept: (.*)\r\n/i.exec(head) ?? []
+    if (!head.startsWith('HTTP/1.1 101 ') || accepted !== accept) {
       throw new Error(`no WebSocket: ${head}`)
     }
     return client
