@@ -6,6 +6,11 @@ export interface Output {
   readonly buffer: Uint8Array
   /** Bytes accepted that have not been carried away. */
   readonly pendingBytes: number
+  /**
+   * Where room for more bytes at once costs memory of its own: a longer payload that is masked is written in slices of so many
+   * bytes. Absent: any length is as good.
+   */
+  readonly sliceBytes?: number
   /** Makes room for `byteLength` bytes in `buffer` and returns their offset. Valid until the next call of a method. */
   reserve(byteLength: number): number
   /** Accepts the first `byteLength` of the bytes reserved last. */

@@ -239,11 +239,7 @@ export class Sender {
   #writeFrame(output: Output, first: number, payload: Uint8Array, mask?: boolean): void {
     const byteLength = payload.length
     if (this.#masks(mask)) {
-      const key = this.#settings.environment.maskingKey()
-      const offset = output.reserve(headerLength(byteLength, true) + byteLength)
-      const at = writeHeader(output.buffer, offset, first, byteLength, key)
-      this.#settings.environment.kernels.mask(payload, output.buffer, at, key, 0)
-      output.advance(at + byteLength - offset)
+      this.#writeMasked(output, first, payload)
     } else if (byteLength <= COPY_BYTES) {
       const offset = output.reserve(headerLength(byteLength, false) + byteLength)
       const at = writeHeader(output.buffer, offset, first, byteLength, null)
@@ -253,6 +249,30 @@ export class Sender {
       const offset = output.reserve(headerLength(byteLength, false))
       output.advance(writeHeader(output.buffer, offset, first, byteLength, null) - offset)
       output.append(payload)
+    }
+  }
+
+  #writeMasked(output: Output, first: number, payload: Uint8Array): void {
+    const { maskingKey, kernels } = this.#settings.environment
+    const byteLength = payload.length
+    const { sliceBytes = byteLength } = output
+    const key = maskingKey()
+    const headBytes = Math.min(byteLength, sliceBytes)
+    const offset = output.reserve(headerLength(byteLength, true) + headBytes)
+    const at = writeHeader(output.buffer, offset, first, byteLength, key)
+    kernels.mask(
+      headBytes === byteLength ? payload : payload.subarray(0, headBytes),
+      output.buffer,
+      at,
+      key,
+      0
+    )
+    output.advance(at + headBytes - offset)
+    for (let start = headBytes; start < byteLength; start += sliceBytes) {
+      const slice = payload.subarray(start, start + sliceBytes)
+      const to = output.reserve(slice.length)
+      kernels.mask(slice, output.buffer, to, key, start)
+      output.advance(slice.length)
     }
   }
 

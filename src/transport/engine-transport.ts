@@ -8,6 +8,8 @@ import type { RowHandler, SendQueue, Transport } from './transport.js'
 
 /** Of longer frames the engine may receive the rest into the message's own memory; longer encodings get memory of their own. */
 export const LONG_BYTES = 128 * 1024
+/** Masked payloads are written to the send arena in slices of so many bytes: memory of their own would be faulted in for each. */
+const SLICE_BYTES = 64 * 1024
 /** Most bytes of one record: they are counted in 32 bits. */
 const MAX_RECORD_BYTES = 1024 * 1024 * 1024
 
@@ -112,6 +114,10 @@ export class EngineTransport implements Transport, SendQueue {
   /** Memory that the engine receives into, or null. */
   get target(): Uint8Array | null {
     return this.#rare === null ? null : this.#rare.target
+  }
+
+  get sliceBytes(): number {
+    return SLICE_BYTES
   }
 
   get hasQueued(): boolean {

@@ -64,6 +64,25 @@ describe('a client', () => {
     expect(toHex(payload)).toBe('48656c6c6f')
   })
 
+  it('§5.3 masks a long payload in slices where the output asks for them', () => {
+    for (const sliceBytes of [1, 7, 64, 200, 201]) {
+      const sliced = make('client')
+      const reserved: number[] = []
+      const { reserve } = sliced.output
+      Object.assign(sliced.output, {
+        sliceBytes,
+        reserve(byteLength: number) {
+          reserved.push(byteLength)
+          return reserve.call(sliced.output, byteLength)
+        }
+      })
+      const whole = make('client')
+      for (const { sender, output } of [sliced, whole]) sender.sendPayload(output, noise(200))
+      expect(sliced.written()).toBe(whole.written())
+      expect(Math.max(...reserved)).toBeLessThanOrEqual(sliceBytes + 14)
+    }
+  })
+
   it('§10.3 draws a fresh key for every frame, fragments too', () => {
     const output = new OutputBytes()
     let next = 0x01010101
