@@ -62,7 +62,7 @@
             'native/engine/engine-write.cc',
             'native/engine/engine.cc',
             'native/engine/outgoing.cc',
-            'native/engine/peer.cc',
+            'native/engine/socket-address.cc',
             'native/engine/poller.cc',
             'native/engine/shared-port.cc'
           ],

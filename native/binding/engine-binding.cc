@@ -175,15 +175,23 @@ napi_value release(napi_env env, napi_callback_info info) {
   return number(env, descriptor);
 }
 
-// engineRemoteAddress(slot, generation): the peer's address, or null if it has none.
-napi_value remote_address(napi_env env, napi_callback_info info) {
+// One end of a live slot's socket.
+enum class End { LOCAL, REMOTE };
+
+SocketAddress address_at(const Engine& engine, const Target& target, End end) {
+  if (!engine.is_live(target.slot, target.generation)) return {};
+  return end == End::REMOTE ? engine.peer(target.slot) : engine.local(target.slot);
+}
+
+// engineRemoteAddress, engineLocalAddress(slot, generation): the address of the peer, or of this end; null if it has none.
+template <End END>
+napi_value address(napi_env env, napi_callback_info info) {
   napi_value arguments[2], result = nullptr;
   Target target;
-  std::array<char, PeerAddress::TEXT_BYTES> text{};
+  std::array<char, SocketAddress::TEXT_BYTES> text{};
   EngineHost* host = read_call(env, info, arguments, target);
   if (host == nullptr) return nullptr;
-  const bool is_live = host->engine().is_live(target.slot, target.generation);
-  if (is_live && host->engine().peer(target.slot).write(text)) {
+  if (address_at(host->engine(), target, END).write(text)) {
     napi_create_string_latin1(env, text.data(), NAPI_AUTO_LENGTH, &result);
   } else {
     napi_get_null(env, &result);
@@ -191,14 +199,14 @@ napi_value remote_address(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// engineRemotePort(slot, generation): the peer's port; 0 if it has none.
-napi_value remote_port(napi_env env, napi_callback_info info) {
+// engineRemotePort, engineLocalPort(slot, generation): the port of the peer, or of this end; 0 if it has none.
+template <End END>
+napi_value port(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   Target target;
   EngineHost* host = read_call(env, info, arguments, target);
   if (host == nullptr) return nullptr;
-  const bool is_live = host->engine().is_live(target.slot, target.generation);
-  return number(env, is_live ? host->engine().peer(target.slot).port : 0);
+  return number(env, address_at(host->engine(), target, END).port);
 }
 
 // engineGeneration(slot): the generation that the other functions and the rows tell a slot's connection by.
@@ -349,8 +357,10 @@ void define_engine(napi_env env, napi_value exports) {
       function("engineStopListening", call_listener<&Engine::stop_listening>),
       function("engineUpgrade", upgrade),
       function("engineRelease", release),
-      function("engineRemoteAddress", remote_address),
-      function("engineRemotePort", remote_port),
+      function("engineRemoteAddress", address<End::REMOTE>),
+      function("engineRemotePort", port<End::REMOTE>),
+      function("engineLocalAddress", address<End::LOCAL>),
+      function("engineLocalPort", port<End::LOCAL>),
       function("engineGeneration", generation),
       function("engineEncode", encode),
       function("engineSend", send),

@@ -90,7 +90,7 @@ bool Engine::accept_next(Listener& listener, const EngineMemory& memory) {
   sockaddr_storage name{};
   Descriptor accepted(accept_one(listener.descriptor.number(), name));
   if (accepted.is_open()) {
-    const std::int32_t slot = occupy(std::move(accepted), peer_from(name));
+    const std::int32_t slot = occupy(std::move(accepted), address_from(name));
     if (slot < 0) return true;  // The epoll set takes no more: this one is closed.
     at(slot).is_raw = true;
     add_row(slot, row_kind::OPEN, static_cast<std::uint32_t>(listener.number), memory);

@@ -20,7 +20,7 @@ constexpr std::int32_t MAX_GENERATION = 0x7fffffff;
 }  // namespace
 
 std::int32_t Engine::adopt(Descriptor descriptor, std::span<const std::uint8_t> head) {
-  const PeerAddress peer = peer_of(descriptor.number());
+  const SocketAddress peer = peer_of(descriptor.number());
   const std::int32_t slot = occupy(std::move(descriptor), peer);
   if (slot < 0) return slot;
   Slot& taken = at(slot);
@@ -32,7 +32,7 @@ std::int32_t Engine::adopt(Descriptor descriptor, std::span<const std::uint8_t> 
 }
 
 // Finds a slot for a descriptor and watches it. Returns it, or -1 with errno set.
-std::int32_t Engine::occupy(Descriptor descriptor, const PeerAddress& peer) {
+std::int32_t Engine::occupy(Descriptor descriptor, const SocketAddress& peer) {
   const bool is_new = free_.empty();
   const std::int32_t slot = is_new ? static_cast<std::int32_t>(slots_.size()) : free_.back();
   const std::int32_t generation = is_new ? 0 : at(slot).generation;

@@ -13,7 +13,7 @@
 #include "../generated/layout.h"
 #include "descriptor.h"
 #include "outgoing.h"
-#include "peer.h"
+#include "socket-address.h"
 #include "poller.h"
 
 namespace hotsocket {
@@ -83,7 +83,12 @@ class Engine {
   Descriptor release(std::int32_t slot, std::int32_t generation);
 
   // The peer of a socket that was accepted or adopted: its address, all zero where there is none.
-  const PeerAddress& peer(std::int32_t slot) const { return slots_[static_cast<std::size_t>(slot)].peer; }
+  const SocketAddress& peer(std::int32_t slot) const { return slots_[static_cast<std::size_t>(slot)].peer; }
+
+  // This end of such a socket, asked of the kernel: few want to know, and it would take memory of all.
+  SocketAddress local(std::int32_t slot) const {
+    return local_of(slots_[static_cast<std::size_t>(slot)].descriptor.number());
+  }
 
   // The generation of a slot: rows with another one are of an earlier connection.
   std::int32_t generation(std::int32_t slot) const { return slots_[static_cast<std::size_t>(slot)].generation; }
@@ -138,7 +143,7 @@ class Engine {
   struct Slot {
     Descriptor descriptor;
     std::int32_t generation = 0;
-    PeerAddress peer;
+    SocketAddress peer;
     bool is_raw = false;          // what arrives is not scanned
     bool is_readable = false;     // an edge was seen and the socket has not been drained since
     bool is_hanging_up = false;   // it must be read until its end shows
@@ -153,7 +158,7 @@ class Engine {
   static_assert(sizeof(Slot) <= 56, "every connection has one");
 
   Slot& at(std::int32_t slot) { return slots_[static_cast<std::size_t>(slot)]; }
-  std::int32_t occupy(Descriptor descriptor, const PeerAddress& peer);
+  std::int32_t occupy(Descriptor descriptor, const SocketAddress& peer);
   Listener* find_listener(std::int32_t number);
   void accept_ready(const EngineMemory& memory);
   bool accept_next(Listener& listener, const EngineMemory& memory);

@@ -64,10 +64,24 @@ void tells_the_peer() {
   sockaddr_in name{};
   socklen_t size = sizeof name;
   check(getsockname(peer.number(), reinterpret_cast<sockaddr*>(&name), &size) == 0, "the peer has a name");
-  std::array<char, PeerAddress::TEXT_BYTES> address{};
+  std::array<char, SocketAddress::TEXT_BYTES> address{};
   const auto& known = door.subject.engine.peer(door.slots()[0]);
   check(known.write(address) && std::string_view(address.data()) == "127.0.0.1", "its address");
   check(known.port == ntohs(name.sin_port), "its port");
+}
+
+void tells_its_own_end() {
+  Door door;
+  const Peer peer = door.listener.connect();
+  door.subject.run();
+  sockaddr_in name{};
+  socklen_t size = sizeof name;
+  check(getpeername(peer.number(), reinterpret_cast<sockaddr*>(&name), &size) == 0, "its end has a name");
+  std::array<char, SocketAddress::TEXT_BYTES> address{};
+  const auto own = door.subject.engine.local(door.slots()[0]);
+  check(own.write(address) && std::string_view(address.data()) == "127.0.0.1", "its address");
+  check(own.port == ntohs(name.sin_port), "its port");
+  check(!address_from(sockaddr_storage{}).is_ip && !local_of(-1).is_ip, "what has no address");
 }
 
 void upgrades_with_what_came_behind() {
@@ -204,6 +218,7 @@ int main() {
   using namespace hotsocket;
   accepts_and_reads_raw();
   tells_the_peer();
+  tells_its_own_end();
   upgrades_with_what_came_behind();
   gives_a_socket_away();
   tells_of_a_reset_while_paused();

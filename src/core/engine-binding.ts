@@ -52,6 +52,10 @@ export interface EngineBinding {
   engineRemoteAddress(slot: number, generation: number): string | null
   /** Port of a live slot's peer; 0 if it has none. */
   engineRemotePort(slot: number, generation: number): number
+  /** Address of this end of a live slot's socket, or null if it has none; asked of the kernel. */
+  engineLocalAddress(slot: number, generation: number): string | null
+  /** Port of this end of a live slot's socket; 0 if it has none. */
+  engineLocalPort(slot: number, generation: number): number
   /** What tells a slot's connection from earlier ones. */
   engineGeneration(slot: number): number
   /** Encodes a part of the texts that the next `engineSend` is about, behind those before it. */
