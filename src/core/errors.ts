@@ -195,6 +195,11 @@ const OTHER_ERRORS = {
     text: 'the application transferred the memory of a payload in which other messages stand; transfer a copy'
   },
   'not-open': { closeCode: null, text: 'the connection is closing or closed' },
+  'no-channel-id': {
+    closeCode: null,
+    text: 'the connection has no channel binding of that type',
+    source: 'RFC 9266, RFC 5929'
+  },
   'invalid-argument': { closeCode: null, text: 'an argument is not valid' },
   'invalid-option': { closeCode: null, text: 'an option is not valid' },
   'listen-failed': { closeCode: null, text: 'the server cannot listen' },

@@ -14,6 +14,7 @@ import {
   parseUniqueTokens
 } from './header-values.js'
 import type { RequestHead } from './http-head.js'
+import type { ChannelIdType, TransportDetails, TransportFacts } from './transport-details.js'
 
 /** What is known of a request from its transport, or from a proxy that is trusted. */
 export interface RequestOrigin {
@@ -23,6 +24,8 @@ export interface RequestOrigin {
   readonly isSecure: boolean
   /** The host that a proxy was asked for. Default null: what the request says. */
   readonly host?: string | null
+  /** What can be asked about the transport. Default: nothing. */
+  readonly transport?: TransportFacts
 }
 
 /** A request to open a WebSocket that keeps to the rules of RFC 6455 §4.2.1. */
@@ -44,6 +47,7 @@ export class HandshakeRequest {
   readonly isSecure: boolean
   /** Who the client is: the name that the option `auth` has verified. Without that null; then `onhandshake` may set it. */
   user: string | null = null
+  readonly #transport: TransportFacts | null
 
   constructor(head: RequestHead, parts: RequestParts, from: RequestOrigin) {
     this.target = head.target
@@ -54,6 +58,7 @@ export class HandshakeRequest {
     this.extensions = parts.extensions
     this.remoteAddress = from.remoteAddress
     this.isSecure = from.isSecure
+    this.#transport = from.transport ?? null
   }
 
   /** The method: there is no other in a handshake. */
@@ -65,6 +70,25 @@ export class HandshakeRequest {
   get query(): URLSearchParams {
     const mark = this.target.indexOf('?')
     return new URLSearchParams(mark === -1 ? '' : this.target.slice(mark + 1))
+  }
+
+  /**
+   * What is known of the transport: addresses, TLS, the client's certificate. Null when it is gone, or nothing is known. Ask in
+   * `onhandshake`; later, ask the connection.
+   */
+  transportDetails(): TransportDetails | null {
+    return this.#transport?.transportDetails() ?? null
+  }
+
+  /**
+   * The channel binding: a value that both ends of this TLS connection compute alike and that differs for anybody in between,
+   * e.g. to tie a login to it. 'tls-exporter' (RFC 9266) is 32 bytes; 'tls-unique' (RFC 5929) exists below TLS 1.3 only. Throws
+   * WebSocketError 'no-channel-id' without TLS, for 'tls-unique' with TLS 1.3, and below it if the peer knows no extended
+   * master secret (RFC 7627); 'not-open' when the transport is gone; 'invalid-argument' for another type.
+   */
+  channelId(type: ChannelIdType): Uint8Array {
+    if (this.#transport !== null) return this.#transport.channelId(type)
+    throw new WebSocketError('no-channel-id', { detail: 'nothing is known of the transport' })
   }
 
   /** The origin of the page that asks, or null if the client is no browser. Source: RFC 6454 §7. */

@@ -94,4 +94,12 @@ export { Protocol } from './protocol.js'
 export type { ProtocolHandler } from './protocol-handler.js'
 export type { SendChoices } from './sender.js'
 export type { ProtocolSettings, Role } from './terms.js'
+export type {
+  CertificateName,
+  ChannelIdType,
+  PeerCertificate,
+  TlsDetails,
+  TransportDetails,
+  TransportFacts
+} from './transport-details.js'
 export { type Utf8Result, Utf8Validator } from './utf8.js'

@@ -177,7 +177,8 @@ export class Opening<T> implements ArrivalHandler {
     const peer = this.#remote ?? { address, port: null, isSecure: this.#isSecure, host: null }
     const source = this.#context.proxies?.read(head.headers, peer) ?? peer
     const { isSecure, host } = source
-    const upgrade = readUpgrade(head, { remoteAddress: source.address, isSecure, host })
+    const transport = this.#arrival.facts
+    const upgrade = readUpgrade(head, { remoteAddress: source.address, isSecure, host, transport })
     if (upgrade.kind === 'http') return this.#giveToHttp(takeRequest)
     if (source.address !== peer.address || source.port !== peer.port) this.#remote = source
     if (upgrade.kind === 'refused') return this.#refuseFor(upgrade.error, upgrade.status)

@@ -1,6 +1,8 @@
 // Owns what was accepted and has not opened yet, as long as it is a stream of Node.js; and the interface that the engine's
 // own arrivals share. Must not know HTTP.
 import type { Duplex } from 'node:stream'
+import type { TransportFacts } from '../core/transport-details.js'
+import { StreamFacts } from './stream-facts.js'
 
 /** Who is told what an arrival sends. */
 export interface ArrivalHandler {
@@ -18,6 +20,8 @@ export interface ArrivalHandler {
 export interface Arrival {
   /** Address of the peer; null where there is none. */
   readonly remoteAddress: string | null
+  /** What can be asked about it; made when it is. */
+  readonly facts: TransportFacts
   /** Whether it is gone. */
   readonly isLost: boolean
   /** Begins to read. */
@@ -46,6 +50,10 @@ export class StreamArrival implements Arrival {
 
   get remoteAddress(): string | null {
     return (this.stream as { remoteAddress?: string }).remoteAddress ?? null
+  }
+
+  get facts(): TransportFacts {
+    return new StreamFacts(this.stream)
   }
 
   get isLost(): boolean {

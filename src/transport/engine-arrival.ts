@@ -1,8 +1,10 @@
 // Owns one socket that the engine has accepted and that has not opened yet. Must not know HTTP.
 import { Socket } from 'node:net'
 import type { EngineBinding } from '../core/engine-binding.js'
+import type { TransportFacts } from '../core/transport-details.js'
 import { type Arrival, type ArrivalHandler, StreamArrival } from './arrival.js'
 import type { EngineLoop } from './engine.js'
+import { EngineFacts } from './engine-facts.js'
 import type { EngineTransport } from './engine-transport.js'
 import type { RowHandler } from './transport.js'
 
@@ -26,6 +28,10 @@ export class EngineArrival implements Arrival {
 
   get remoteAddress(): string | null {
     return this.#binding.engineRemoteAddress(this.#slot, this.generation)
+  }
+
+  get facts(): TransportFacts {
+    return new EngineFacts(this.#binding, this.#slot, this.generation)
   }
 
   /** The engine reads from the start; its first bytes come in a later batch. */

@@ -3,7 +3,9 @@ import { getSystemErrorName } from 'node:util'
 import { WebSocketError } from '../core/errors.js'
 import { headerLength } from '../core/header.js'
 import { RowKind } from '../core/layout.js'
+import type { TransportFacts } from '../core/transport-details.js'
 import type { EngineLoop } from './engine.js'
+import { EngineFacts } from './engine-facts.js'
 import type { RowHandler, SendQueue, Transport } from './transport.js'
 
 /** Of longer frames the engine may receive the rest into the message's own memory; longer encodings get memory of their own. */
@@ -72,6 +74,10 @@ export class EngineTransport implements Transport, SendQueue {
 
   get remotePort(): number | null {
     return this.peer[1] || null
+  }
+
+  get facts(): TransportFacts {
+    return new EngineFacts(this.#loop.binding, this.#slot, this.generation)
   }
 
   /** Asked for when somebody wants it: most never do, and it would take memory of every connection. */

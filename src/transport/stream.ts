@@ -3,6 +3,8 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketError } from '../core/errors.js'
+import type { TransportFacts } from '../core/transport-details.js'
+import { StreamFacts } from './stream-facts.js'
 import { StreamQueue } from './stream-queue.js'
 import type { Transport, TransportHandler } from './transport.js'
 import { atEndOfTurn } from './turn.js'
@@ -76,6 +78,10 @@ export class StreamTransport implements Transport {
   assumeRemote(address: string | null, port: number | null): void {
     this.remoteAddress = address
     this.remotePort = port
+  }
+
+  get facts(): TransportFacts {
+    return new StreamFacts(this.#stream)
   }
 
   schedule(): void {

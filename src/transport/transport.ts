@@ -1,6 +1,7 @@
 // Owns the interface between a connection and whatever carries its bytes. Must not know the protocol.
 import type { WebSocketError } from '../core/errors.js'
 import type { Output } from '../core/output.js'
+import type { TransportFacts } from '../core/transport-details.js'
 
 /** What one connection has accepted for sending and the kernel has not taken: first come, first sent. */
 export interface SendQueue extends Output {
@@ -64,4 +65,6 @@ export interface Transport {
   readonly remotePort: number | null
   /** From here on these are whom a proxy speaks for. */
   assumeRemote(address: string | null, port: number | null): void
+  /** What can be asked about it; made when it is. */
+  readonly facts: TransportFacts
 }

@@ -4,11 +4,13 @@ import {
   chooseProtocol,
   type HandshakeRequest,
   matchesLocation,
+  type RequestOrigin,
   readUpgrade,
   type Upgrade
 } from '../../src/core/handshake-server.js'
 import { HeadParser, REQUEST_LINE } from '../../src/core/http-head.js'
 import { encodeLatin1 } from '../../src/core/latin1.js'
+import type { TransportDetails } from '../../src/core/transport-details.js'
 import { CHUNK_SIZES, cut, describeError, elapsedMs, readHead } from './head-chunks.js'
 
 const FROM = { remoteAddress: '192.0.2.1', isSecure: false }
@@ -33,11 +35,11 @@ function request(
   return [firstLine, ...fields.map(([name, value]) => `${name}: ${value}`), ...extra]
 }
 
-function read(lines: readonly string[], from = FROM): Upgrade {
+function read(lines: readonly string[], from: RequestOrigin = FROM): Upgrade {
   return readUpgrade(readHead(REQUEST_LINE, lines), from)
 }
 
-function accepted(lines: readonly string[], from = FROM): HandshakeRequest {
+function accepted(lines: readonly string[], from: RequestOrigin = FROM): HandshakeRequest {
   const upgrade = read(lines, from)
   if (upgrade.kind !== 'websocket') throw new Error(`the request is ${upgrade.kind}`)
   return upgrade.request
@@ -120,6 +122,23 @@ describe.each(CHUNK_SIZES)('in chunks of %s bytes', (size) => {
       remoteAddress: '192.0.2.1',
       isSecure: true
     })
+  })
+})
+
+describe('what a request knows of its transport', () => {
+  it('is what it was given', () => {
+    const details = { encrypted: false } as TransportDetails
+    const transport = { transportDetails: () => details, channelId: (type: string) => Buffer.from(type) }
+    const known = accepted(request(), { ...FROM, transport })
+    expect([known.transportDetails(), String(known.channelId('tls-unique'))]).toEqual([details, 'tls-unique'])
+  })
+
+  it('is nothing otherwise', () => {
+    const known = accepted(request())
+    expect(known.transportDetails()).toBeNull()
+    expect(() => known.channelId('tls-exporter')).toThrow(
+      expect.objectContaining({ code: 'no-channel-id', message: expect.stringContaining('nothing is known') })
+    )
   })
 })
 
