@@ -44,6 +44,13 @@ export {
   TextMessage
 } from './core/message.js'
 export type { TrustedOrigins } from './core/origin.js'
+export type {
+  CertificateName,
+  ChannelIdType,
+  PeerCertificate,
+  TlsDetails,
+  TransportDetails
+} from './core/transport-details.js'
 export { DeflateFrame, type DeflateFrameOptions } from './extensions/deflate-frame.js'
 export { DeflateMessage, type DeflateMessageOptions } from './extensions/deflate-message.js'
 export type { DeflateOptions } from './extensions/deflate-options.js'
@@ -66,3 +73,4 @@ export {
   type WorkerGroup
 } from './server/serve-workers.js'
 export { Server } from './server/server.js'
+export type { ServerTlsOptions, TlsReload } from './server/server-tls.js'

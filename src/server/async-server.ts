@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import { splitHandlers } from '../checks.js'
+import { refuseOption, splitHandlers } from '../checks.js'
 import type { Connection } from '../connection.js'
 import { type ConnectionOwner, HANDLER_NAMES } from '../connection-settings.js'
 import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
@@ -24,6 +24,7 @@ import {
   resolvePaths,
   type ServerOptions
 } from './options.js'
+import { ServerTls, type TlsReload } from './server-tls.js'
 
 /** Options of an `AsyncServer`: those of servers, and handlers if you do not subclass. */
 export type AsyncServerOptions<T = undefined> = ServerOptions & Partial<ServerHandlers<T>>
@@ -39,6 +40,7 @@ export type AsyncServerOptions<T = undefined> = ServerOptions & Partial<ServerHa
 export class AsyncServer<T = undefined> implements ServerHandlers<T>, ConnectionOwner<T> {
   readonly #options: ResolvedOptions
   readonly #logger: Logger
+  readonly #tls: ServerTls | null
   #state: 'new' | 'listening' | 'closing' = 'new'
   #endpoint: Endpoint<T> | null = null
   #door: FrontDoor<T> | null = null
@@ -56,6 +58,8 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     const [handlers, rest] = splitHandlers(options, HANDLER_NAMES)
     this.#options = resolveOptions(rest)
     this.#logger = createLogger(this.#options.logLevel, this.#options.logger)
+    const { tls } = this.#options
+    this.#tls = tls === undefined ? null : new ServerTls(tls)
     Object.assign(this, handlers)
   }
 
@@ -149,6 +153,30 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   }
 
   /**
+   * Replaces certificates, and other members of the option `tls` that are about keys, authorities, ciphers and versions, while
+   * the server runs: handshakes from here on get the new ones, open connections live on. What `tls` does not have stays as it
+   * is; of `key`, `cert`, `pfx` and `passphrase` one replaces all. Sessions begun before are not resumed, unless `ticketKeys` says
+   * so. Throws WebSocketError 'invalid-option', after which nothing has changed; for a server without the option `tls`, too. An
+   * HTTP server that it is attached to has its own: `https.Server.setSecureContext`. In threads of `serveWorkers` each server
+   * reloads its own.
+   *
+   * @example
+   * process.on('SIGHUP', () => {
+   *   try {
+   *     server.reloadTls({ key: readFileSync('key.pem'), cert: readFileSync('cert.pem') })
+   *   } catch (error) {
+   *     console.error(error.message) // the old ones are still in use
+   *   }
+   * })
+   */
+  reloadTls(tls: TlsReload): void {
+    if (this.#tls === null)
+      refuseOption('reloadTls is for servers with the option tls, and this one has none')
+    this.#tls.reload(tls)
+    this.#logger.info('TLS was reloaded')
+  }
+
+  /**
    * Begins to listen and resolves when it does. `at` goes before the options of the same names. Rejects with WebSocketError
    * 'invalid-option', and with 'listen-failed', after which it may be tried again; a server that has listened does not listen
    * a second time.
@@ -238,7 +266,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
       logger: this.#logger,
       limits: options
     })
-    this.#door ??= new FrontDoor<T>(options, this.#logger, this.#endpoint, (request) =>
+    this.#door ??= new FrontDoor<T>(options, this.#logger, this.#endpoint, this.#tls, (request) =>
       this.onhandshake(request)
     )
     return { endpoint: this.#endpoint, door: this.#door }

@@ -19,6 +19,7 @@ import { type Listener, listen } from './listener.js'
 import { Opening, type OpeningContext } from './opening.js'
 import type { ResolvedOptions } from './options.js'
 import { PendingResponses } from './pending-responses.js'
+import type { ServerTls } from './server-tls.js'
 
 /** How often a server that closes looks for HTTP connections whose last response has ended. */
 const HTTP_SWEEP_MS = 20
@@ -35,6 +36,7 @@ export class FrontDoor<T> {
   readonly #httpStreams = new Set<Duplex>()
   /** Sockets under TLS: one whose TLS handshake is under way stands nowhere else. */
   readonly #securedSockets = new Set<Socket>()
+  readonly #tls: ServerTls | null
   /** What ends each attachment to an HTTP server of the application. */
   readonly #detachers = new Set<() => void>()
   #listener: Listener | null = null
@@ -45,9 +47,11 @@ export class FrontDoor<T> {
     options: ResolvedOptions,
     logger: Logger,
     endpoint: Endpoint<T>,
+    tls: ServerTls | null,
     onhandshake: OpeningContext<T>['onhandshake']
   ) {
     this.#options = options
+    this.#tls = tls
     this.#logger = logger
     this.#context = {
       options,
@@ -82,7 +86,7 @@ export class FrontDoor<T> {
    * meanwhile.
    */
   async listen(options: ResolvedOptions): Promise<void> {
-    const listener = await listen(options, this.#logger, {
+    const listener = await listen(options, this.#tls, this.#logger, {
       onstream: (stream, isSecure) => this.#open(stream, isSecure)?.read(),
       onarrival: (arrival) => this.#openArrival(arrival),
       onsecured: (socket) => this.#keepSecured(socket)

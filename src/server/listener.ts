@@ -16,6 +16,7 @@ import type { EngineArrival } from '../transport/engine-arrival.js'
 import type { EngineListener } from '../transport/engine-listener.js'
 import { listeningDescriptor } from '../transport/take-over.js'
 import type { ResolvedOptions } from './options.js'
+import type { ServerTls } from './server-tls.js'
 import { shareAddress } from './shared-port.js'
 
 /** Gets what is accepted. */
@@ -36,14 +37,15 @@ export interface Listener {
   close(): void
 }
 
-/** Listens and resolves when it does. Rejects with WebSocketError 'listen-failed', which says where and why. */
+/** Listens, with TLS if `tls` is not null, and resolves when it does. Rejects with WebSocketError 'listen-failed', which says where and why. */
 export async function listen(
   options: ResolvedOptions,
+  tls: ServerTls | null,
   logger: Logger,
   handler: ListenHandler
 ): Promise<Listener> {
   const { host, port, socketPath } = options
-  const server = createListener(options, logger, handler)
+  const server = createListener(options, tls, logger, handler)
   try {
     server.listen(await addressOf(options))
     await once(server, 'listening')
@@ -61,7 +63,7 @@ export async function listen(
   const address = server.address()
   const boundPort = address === null || typeof address === 'string' ? null : address.port
   const engineListener =
-    options.tls === undefined ? acceptNatively(server, (arrival) => handler.onarrival(arrival), warn) : null
+    tls === null ? acceptNatively(server, (arrival) => handler.onarrival(arrival), warn) : null
   return { port: boundPort, close: () => (engineListener ?? server).close() }
 }
 
@@ -85,18 +87,27 @@ async function addressOf(options: ResolvedOptions): Promise<ListenOptions> {
   return reusePort ? shareAddress({ host, port, backlog }) : { host, port, backlog }
 }
 
-function createListener(options: ResolvedOptions, logger: Logger, handler: ListenHandler): NetServer {
+function createListener(
+  { handshakeTimeoutMs }: ResolvedOptions,
+  tls: ServerTls | null,
+  logger: Logger,
+  handler: ListenHandler
+): NetServer {
   // Half open, so that a close frame can still go out when the peer has ended its side.
-  if (options.tls === undefined) {
+  if (tls === null) {
     return createNetServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       handler.onstream(socket, false)
     )
   }
-  const { handshakeTimeoutMs, tls } = options
   const handshakeTimeout = handshakeTimeoutMs === 0 ? 2 ** 31 - 1 : handshakeTimeoutMs
   const defaults = { ALPNProtocols: ['http/1.1'], handshakeTimeout }
-  return createTlsServer({ ...defaults, ...tls, allowHalfOpen: true, noDelay: true })
-    .on('secureConnection', (socket) => handler.onstream(socket, true))
+  return tls
+    .serve((options) => createTlsServer({ ...defaults, ...options, allowHalfOpen: false, noDelay: true }))
+    .on('secureConnection', (socket) => {
+      // Not before: a peer that ends amid its TLS handshake would stay until the time is over.
+      socket.allowHalfOpen = true
+      handler.onstream(socket, true)
+    })
     .on('connection', (socket) => handler.onsecured(socket))
     .on('tlsClientError', (error, socket) => {
       logger.debug(`TLS handshake: ${error.message}`)

@@ -1,5 +1,4 @@
 // Owns the options of servers: meaning, unit, default, cost; and the check that names the wrong one.
-import { createSecureContext, type TlsOptions } from 'node:tls'
 import {
   boolean,
   type Check,
@@ -8,19 +7,18 @@ import {
   isProtocol,
   listOf,
   MAX_TIMEOUT_MS,
-  object,
   oneOf,
   refuseOption,
   text
 } from '../checks.js'
 import { CONNECTION_CHECKS, type ConnectionOptions, withConnectionDefaults } from '../connection-options.js'
 import type { SlowPolicy } from '../connection-settings.js'
-import { WebSocketError } from '../core/errors.js'
 import { describe } from '../core/message.js'
 import { checkTrustedOrigins } from '../core/origin.js'
 import { parseAddresses } from './address-list.js'
 import type { AuthScheme } from './auth.js'
 import type { ProxyHeaders, TrustProxy } from './forwarded.js'
+import { checkTls, type ServerTlsOptions } from './server-tls.js'
 
 /** Options of a server. All have a default. */
 export interface ServerOptions extends ConnectionOptions {
@@ -37,8 +35,12 @@ export interface ServerOptions extends ConnectionOptions {
    * the connections among them. All of them must set it. Needs Node.js 22.12 or 23.1, or on Linux the addon. Default false.
    */
   reusePort?: boolean
-  /** Serves wss: with `key` and `cert`, or any other options of `tls.createServer`. Default: none, ws: is served. */
-  tls?: TlsOptions
+  /**
+   * Serves wss: with `key` and `cert`, or any other options of `tls.createServer`, e.g. `requestCert` and `ca` for clients with
+   * certificates; and `contexts`, certificates by name. `handshakeTimeout` is `handshakeTimeoutMs` unless given, `ALPNProtocols` is
+   * ['http/1.1']. `reloadTls` replaces certificates. Default: none, ws: is served.
+   */
+  tls?: ServerTlsOptions
   /** Subprotocols that the server speaks: the first one that the client offers and that is in here is chosen. Default: none. */
   protocols?: readonly string[]
   /** Paths that are served, exactly; others get 404. Default: all. */
@@ -109,7 +111,7 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   socketPath: text,
   backlog: integer(1, 2 ** 31 - 1),
   reusePort: boolean,
-  tls: tlsOptions,
+  tls: checkTls,
   protocols: listOf(isProtocol, 'subprotocol names (tokens), none twice'),
   locations: listOf(
     (value) => typeof value === 'string' && value.startsWith('/'),
@@ -179,23 +181,6 @@ function withDefaults(options: ServerOptions): ResolvedOptions {
 
 /** Proxies that one request comes through. */
 const MAX_HOPS = 100
-
-/** Members of `tls` of which one at least says who the server is. */
-const TLS_IDENTITIES = ['key', 'pfx', 'SNICallback', 'pskCallback']
-
-function tlsOptions(value: unknown): string | null {
-  if (object(value) !== null) return 'an object'
-  if (!TLS_IDENTITIES.some((name) => name in (value as object))) {
-    return 'an object with key and cert (or pfx, SNICallback, pskCallback)'
-  }
-  try {
-    createSecureContext(value as TlsOptions)
-  } catch (error) {
-    // Keys, certificates or cipher lists that OpenSSL cannot read.
-    throw new WebSocketError('invalid-option', { detail: `tls: ${(error as Error).message}`, cause: error })
-  }
-  return null
-}
 
 function auth(value: unknown): string | null {
   const isScheme = (one: unknown) => typeof (one as AuthScheme | null)?.authenticate === 'function'

@@ -1,29 +1,27 @@
 import { createServer, type Server as HttpServer, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { AsyncServer, type AsyncServerOptions, type AttachOptions } from '../../src/index.js'
 import { certificate } from '../support/certificate.js'
-import { cleanUp, connectTo, gate, guard, leave, openAt, recorder, until } from '../support/harness.js'
+import {
+  cleanUp,
+  connectTo,
+  gate,
+  guard,
+  leave,
+  listenHttp,
+  openAt,
+  recorder,
+  until
+} from '../support/harness.js'
 import { encodeFrame, RawClient, upgradeRequest, within } from '../support/raw-client.js'
 
 guard()
 
 const GET = 'GET /page HTTP/1.1\r\nHost: x\r\n\r\n'
 const H2C = GET.replace('\r\n\r\n', '\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\r\n')
-
-/** Starts an HTTP server of the application: it answers every request with its method and path. */
-async function listenHttp(http: HttpServer = createServer()) {
-  http.on('request', ({ method, url }, response: ServerResponse) => response.end(`${method} ${url}`))
-  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
-  cleanUp(() => {
-    http.close()
-    http.closeAllConnections()
-  })
-  return Object.assign(http, { port: (http.address() as AddressInfo).port })
-}
 
 /** A server of ours, attached. It echoes and puts its name before. */
 function attach(

@@ -94,7 +94,7 @@ describe('a wrong option', () => {
     ...count('lowWatermarkBytes', 0),
     ...count('highWatermarkBytes'),
     ['tls', true, 'tls must be an object, not boolean true'],
-    ['tls', {}, 'tls must be an object with key and cert (or pfx, SNICallback, pskCallback)'],
+    ['tls', {}, 'tls must be an object with key and cert (or contexts, pfx, SNICallback, pskCallback)'],
     ['tls', { key: 'no key', cert: 'no certificate' }, 'tls: '],
     ['protocols', 'chat', 'protocols must be a list of subprotocol names (tokens), none twice'],
     ['protocols', ['a b'], 'protocols must be a list of subprotocol names (tokens), none twice'],

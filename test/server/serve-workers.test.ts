@@ -4,11 +4,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import type { ServeWorkersOptions, WorkerExit } from '../../src/index.js'
 import { bindSharedPort } from '../../src/kernels/index.js'
 import { root } from '../run-node.js'
+import { certificateFor } from '../support/certificate.js'
 import { cleanUp, guard, openAt, until } from '../support/harness.js'
 import { RawClient } from '../support/raw-client.js'
 
@@ -188,6 +190,38 @@ describe.runIf(canShare)('serveWorkers', () => {
     await expect(startGroup({ port })).rejects.toMatchObject({
       message: expect.stringContaining('something else listens there already (EADDRINUSE)')
     })
+  })
+
+  it('each reloads its certificates when a BroadcastChannel says so, and ends all the same', async () => {
+    const old = await certificateFor('old.example')
+    const module = await moduleOf(`
+      const channel = new BroadcastChannel('hotsocket-test-tls')
+      channel.unref()
+      export const server = new AsyncServer({ host: '127.0.0.1', tls: ${JSON.stringify(old)} })
+      channel.onmessage = ({ data }) => {
+        // The others' answers come here, too.
+        if (data === 'done') return
+        server.reloadTls(data)
+        channel.postMessage('done')
+      }
+    `)
+    const group = await startGroup({}, module)
+    const names = async () => {
+      const clients = await Promise.all(Array.from({ length: 20 }, () => openAt(group, { isSecure: true })))
+      return new Set(clients.map(({ socket }) => (socket as TLSSocket).getPeerCertificate().subject.CN))
+    }
+    expect(await names()).toEqual(new Set(['old.example']))
+    const channel = new BroadcastChannel('hotsocket-test-tls')
+    cleanUp(() => channel.close())
+    let doneCount = 0
+    channel.onmessage = ({ data }) => {
+      if (data === 'done') doneCount++
+    }
+    channel.postMessage(await certificateFor('new.example'))
+    await until(() => doneCount === 3, 'all have it')
+    expect(await names()).toEqual(new Set(['new.example']))
+    await group.close()
+    expect(group.workers).toBe(0)
   })
 })
 

@@ -1,5 +1,7 @@
 // Owns what tests of servers share: servers and clients that end with their test, a record of what handlers were told,
 // and the guard that nothing becomes an unhandled error.
+import { createServer, type Server as HttpServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -49,6 +51,17 @@ export async function start<T>(server: AsyncServer<T>): Promise<AsyncServer<T>> 
     await server.close()
   })
   return server
+}
+
+/** Starts an HTTP server of the application: it answers every request with its method and path. */
+export async function listenHttp(http: HttpServer = createServer()) {
+  http.on('request', ({ method, url }, response: ServerResponse) => response.end(`${method} ${url}`))
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
+  cleanUp(() => {
+    http.close()
+    http.closeAllConnections()
+  })
+  return Object.assign(http, { port: (http.address() as AddressInfo).port })
 }
 
 /** Opens a raw client at a server. */
