@@ -9,6 +9,7 @@ import { WebSocketError } from './core/errors.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import { Opcode } from './core/header.js'
 import { describe, type Message, type Sendable } from './core/message.js'
+import type { ChannelIdType, TransportDetails } from './core/transport-details.js'
 import { Intake } from './intake.js'
 import { Link, type LinkParts } from './link.js'
 import type { MessageReader } from './message-reader.js'
@@ -79,6 +80,19 @@ export class Connection<T = undefined> extends Link<T> {
   /** Port of the same; null where there is none, or a trusted proxy does not tell. */
   get remotePort(): number | null {
     return this.transport.remotePort
+  }
+
+  /**
+   * Both addresses, what TLS has agreed on, the peer's certificate: asked anew at each call. Null when the transport is gone,
+   * in `onclose` already; `remoteAddress` and `remotePort` stay.
+   */
+  transportDetails(): TransportDetails | null {
+    return this.transport.facts.transportDetails()
+  }
+
+  /** The channel binding of its TLS connection: see `HandshakeRequest.channelId`, which throws the same errors. */
+  channelId(type: ChannelIdType): Uint8Array {
+    return this.transport.facts.channelId(type)
   }
 
   /**
