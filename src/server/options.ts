@@ -67,7 +67,7 @@ export interface ServerOptions extends ConnectionOptions {
    * Which proxies are believed who the client is: as many as a request comes through (a number), or those at certain addresses
    * and networks (a list: '10.0.0.0/8', '::1'). What they tell is `remoteAddress`, `remotePort`, `request.host` and `isSecure`, and by
    * these the default of `trustedOrigins` goes. With a number nobody must be able to reach the server but through so many
-   * proxies. Default false: none.
+   * proxies; those of `proxyProtocol` do not count, whom they speak for is the first. Default false: none.
    */
   trustProxy?: TrustProxy
   /**

@@ -40,6 +40,7 @@ describe('resolveOptions', () => {
       maxFrameBytes: 64 * MIB,
       maxFragments: 65_536,
       maxUnansweredPings: 64,
+      autoFragmentBytes: 0,
       maxHeadBytes: 16 * KIB,
       maxHeaderCount: 100,
       lowWatermarkBytes: 64 * KIB,

@@ -154,6 +154,19 @@ describe('proxyProtocol', () => {
     expect((await (await own('127.0.0.2', [request])).readRest()).length).toBe(0)
   })
 
+  it('is no proxy that trustProxy counts: whom it speaks for is the first', async () => {
+    for (const [trustProxy, seen] of [
+      [0, '1.2.3.4'],
+      [1, '9.9.9.9']
+    ] as const) {
+      const server = await serveProxied({ trustProxy })
+      const client = await connectTo(server)
+      const request = upgradeRequest('/', ['X-Forwarded-For: 6.6.6.6, 9.9.9.9'])
+      client.write(Buffer.concat([LINE, Buffer.from(request)]))
+      await expectOpen(client, `${seen} false`, `${seen} ${trustProxy === 0 ? 4711 : null}`)
+    }
+  })
+
   it('trustProxy goes on from there', async () => {
     const server = await serveProxied({ trustProxy: ['1.2.3.4'] })
     const client = await connectTo(server)
