@@ -7,6 +7,7 @@ const HELP = `Usage: hotsocket COMMAND [OPTIONS]
 Commands:
   serve          run the broadcast server, with a page to watch and use it
   connect URL    talk to a server: by hand, or from and to other programs
+  proxy          carry bytes between WebSocket and TCP, as websockify does
 
 Options:
   -h, --help     show this help, or with a command that command's
@@ -18,7 +19,8 @@ hotsocket serve --help tells the options of serve, and so for the others.
 /** Commands are loaded when they are run: help and version need no server. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ['serve', async () => (await import('./serve.js')).serve],
-  ['connect', async () => (await import('./connect.js')).connect]
+  ['connect', async () => (await import('./connect.js')).connect],
+  ['proxy', async () => (await import('./proxy.js')).proxy]
 ])
 
 /** Runs the command that the arguments name. Resolves with the exit code; never rejects. */

@@ -1,13 +1,13 @@
 // Owns the options of `hotsocket serve`: their names, defaults, help, and the check of each. Must not open anything.
 import { LOG_LEVELS, type LogLevel } from '../index.js'
 import { parseArguments, refuse } from './arguments.js'
+import type { KeyPairOptions } from './certificate.js'
 
 /** Options of `hotsocket serve`, checked. */
 export interface ServeOptions {
   readonly host: string
   readonly port: number
-  /** Null: no TLS. 'self-signed': a pair made on the fly. Otherwise the paths of a pair in PEM. */
-  readonly tls: null | 'self-signed' | { readonly keyPath: string; readonly certPath: string }
+  readonly tls: KeyPairOptions['tls']
   /** Whether messages go back to their sender only. */
   readonly isEcho: boolean
   readonly logLevel: LogLevel

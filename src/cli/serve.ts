@@ -27,7 +27,7 @@ export const serve: Command = async (args, streams) => {
 
 async function run(options: ServeOptions, streams: CommandStreams): Promise<void> {
   const { host, port, isEcho, logLevel } = options
-  const tls = await loadKeyPair(options)
+  const tls = await loadKeyPair('serve', options)
   const serverOptions: ServerOptions = { host, port, logLevel, ...(tls === null ? {} : { tls }) }
   const server = new BroadcastServer({ ...serverOptions, isEcho })
   server.http.on('request', createRequestListener(server, await loadPage()))

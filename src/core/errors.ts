@@ -190,6 +190,16 @@ const OTHER_ERRORS = {
     text: 'a handler of the application threw',
     source: 'RFC 6455 §7.4.1'
   },
+  'unsupported-data': {
+    closeCode: 1003,
+    text: 'a message is not of the kind that is expected here',
+    source: 'RFC 6455 §7.4.1'
+  },
+  'closed-by-peer': {
+    closeCode: null,
+    text: 'the peer closed the connection with a code that tells of a failure',
+    source: 'RFC 6455 §7.4.1'
+  },
   'payload-transferred': {
     closeCode: 1011,
     text: 'the application transferred the memory of a payload in which other messages stand; transfer a copy'
