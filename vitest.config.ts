@@ -5,6 +5,7 @@ const tiered = [
   'test/connection*.test.ts',
   'test/{server,transport,interop,property}/**/*.test.ts',
   'test/endpoint.test.ts',
+  'test/adapters/{duplex,web-streams,websockify}.test.ts',
   'test/client/{connect,agent,secure}.test.ts'
 ]
 

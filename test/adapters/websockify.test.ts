@@ -274,7 +274,8 @@ describe('pressure', () => {
   it('a WebSocket that is lost does not wait for a socket that takes nothing', async () => {
     const { peer, tcp, end } = await open()
     tcp.socket.pause()
-    for (let i = 0; i < 30; i++) peer.binary(pattern(1_000_000))
+    const payload = pattern(1_000_000)
+    for (let i = 0; i < 30; i++) peer.binary(payload)
     await until(() => tcp.byteCount > 0 || peer.socket.writableLength > 0, 'some of it is on its way')
     peer.reset()
     expect((await end()).cause).not.toBeNull()

@@ -61,3 +61,16 @@ export async function startServe(...args: string[]): Promise<Served> {
   }
   return { cli, pageUrl, socketUrl }
 }
+
+/** Starts `hotsocket proxy` at a free port and resolves when it listens, with where. */
+export async function startProxy(
+  ...args: string[]
+): Promise<{ cli: CliProcess; address: string; port: number }> {
+  const cli = new CliProcess(['proxy', '--listen', '0', ...args])
+  for await (const line of createInterface(cli.child.stdout!)) {
+    if (line === 'Ctrl-C stops it.') break
+  }
+  const address = /listening +(\S+)/.exec(cli.stdout)?.[1]
+  if (address === undefined) throw new Error(`proxy did not start: ${cli.stdout}${cli.stderr}`)
+  return { cli, address, port: Number(/\d+$/.exec(address)![0]) }
+}
