@@ -1,7 +1,7 @@
 // Owns a Duplex of node:stream over a connection. Must not know what flows through it.
 import { Duplex } from 'node:stream'
 import { CloseCode, type Connection, type Message, type Sendable, WebSocketError } from '../index.js'
-import { checkKind, closeCodeOf, failureOf, receive, type StreamEncoding, sendAll } from './exchange.js'
+import { checkKind, closeCodeOf, failureOf, MessageSource, type StreamEncoding, sendAll } from './exchange.js'
 
 /** Options of `createDuplex`. All have a default. */
 export interface DuplexOptions {
@@ -60,6 +60,7 @@ type Callback = (error?: Error | null) => void
 
 class ConnectionDuplex<T> extends Duplex {
   readonly #connection: Connection<T>
+  readonly #source: MessageSource<T>
   /** Null: messages as objects. */
   readonly #encoding: StreamEncoding | null
   readonly #maxMessageBytes: number
@@ -82,7 +83,7 @@ class ConnectionDuplex<T> extends Duplex {
     this.#connection = connection
     this.#encoding = objectMode ? null : (options.encoding ?? 'binary')
     this.#maxMessageBytes = options.maxMessageBytes ?? 65_536
-    // At once, not when it is first read: messages must not go elsewhere meanwhile.
+    this.#source = new MessageSource(connection)
     void this.#receive()
   }
 
@@ -124,7 +125,7 @@ class ConnectionDuplex<T> extends Duplex {
     this.#isReading = true
     try {
       for (;;) {
-        const message = await receive(this.#connection)
+        const message = await this.#source.next()
         if (message === null) break
         if (!this.#take(message)) {
           this.#isReading = false

@@ -13,6 +13,9 @@ import {
 /** Kinds of messages that carry a stream of bytes: binary ones, or text. */
 export type StreamEncoding = 'binary' | 'text'
 
+/** Most bytes that wait when a connection closes and nobody takes them. */
+const MAX_KEPT_BYTES = 16 * 1024 * 1024
+
 /** Codes of an end that tells of no failure. */
 const ORDERLY: readonly number[] = [CloseCode.NORMAL, CloseCode.GOING_AWAY, CloseCode.NO_STATUS]
 
@@ -27,26 +30,75 @@ export function failureOf({ wasClean, initiator, code, reason, cause }: CloseDet
   return new WebSocketError('closed-by-peer', { detail })
 }
 
-/** Takes the next message; null: the connection was closed in order. Rejects with WebSocketError if it ended otherwise. */
-export async function receive<T>(connection: Connection<T>): Promise<Message | null> {
-  try {
-    return await connection.recv()
-  } catch (error) {
-    // It is over, or is about to be.
-    if (!(error instanceof WebSocketError)) throw error
-    const failure = failureOf(await connection.closed())
-    if (failure !== null) throw failure
-    return null
-  }
-}
+/**
+ * The messages of a connection, one by one, from now on: none goes to its `onmessage` any more. Only those are read for which
+ * somebody waits, and up to highWatermarkBytes more.
+ */
+export class MessageSource<T> {
+  readonly #connection: Connection<T>
+  /** What came while nobody waited, where the connection itself keeps none: one, for it is paused then, or more once it closes. */
+  readonly #kept: Message[] = []
+  #keptBytes = 0
+  /** Begun at once, for `next`. */
+  #first: Promise<Message | null> | null
 
-/** Takes and drops what still comes: the peer's close frame stands behind it. */
-export async function dropRest<T>(connection: Connection<T>): Promise<void> {
-  try {
-    while ((await receive(connection)) !== null);
-  } catch (error) {
-    // How it ends concerns nobody any more.
-    if (!(error instanceof WebSocketError)) throw error
+  constructor(connection: Connection<T>) {
+    this.#connection = connection
+    this.#first = this.#receive()
+    this.#first.catch(() => {})
+    connection.onmessage = (message) => this.#keep(message)
+  }
+
+  /**
+   * Takes the next message; null: the connection was closed in order. Rejects with WebSocketError if it ended otherwise, and with
+   * 'invalid-argument' if its messages are told piece by piece. To be called again when it has resolved.
+   */
+  next(): Promise<Message | null> {
+    const first = this.#first
+    this.#first = null
+    return first ?? this.#receive()
+  }
+
+  /** Takes and drops what still comes: the peer's close frame stands behind it. */
+  async drop(): Promise<void> {
+    try {
+      while ((await this.next()) !== null);
+    } catch (error) {
+      // How it ends concerns nobody any more.
+      if (!(error instanceof WebSocketError)) throw error
+    }
+  }
+
+  #keep(message: Message): void {
+    this.#kept.push(message)
+    this.#keptBytes += message.bytes.length
+    this.#connection.pause()
+    // Once it closes, a connection cannot be paused. A part must not be taken for the whole, so it does not end in order.
+    if (this.#keptBytes > MAX_KEPT_BYTES && this.#kept.length > 1) this.#connection.terminate()
+  }
+
+  #take(): Message | null {
+    const message = this.#kept.shift() ?? null
+    if (message !== null) this.#keptBytes -= message.bytes.length
+    return message
+  }
+
+  async #receive(): Promise<Message | null> {
+    const kept = this.#take()
+    if (kept !== null) return kept
+    const connection = this.#connection
+    try {
+      const arrival = connection.recv()
+      // Somebody waits now: what a pause held back comes here.
+      connection.resume()
+      return await arrival
+    } catch (error) {
+      const isOver = error instanceof WebSocketError && error.code !== 'invalid-argument'
+      if (!isOver) throw error
+      const failure = failureOf(await connection.closed())
+      if (failure !== null) throw failure
+      return this.#take()
+    }
   }
 }
 

@@ -1,15 +1,7 @@
 // Owns the streams of the web over a connection: ReadableStream and WritableStream. Must not know what flows through them.
 import { ReadableStream, WritableStream } from 'node:stream/web'
-import { CloseCode, type Connection, type Message, Opcode, type Sendable, WebSocketError } from '../index.js'
-import {
-  checkKind,
-  closeCodeOf,
-  dropRest,
-  failureOf,
-  receive,
-  type StreamEncoding,
-  sendAll
-} from './exchange.js'
+import { CloseCode, type Connection, Opcode, type Sendable, WebSocketError } from '../index.js'
+import { checkKind, closeCodeOf, failureOf, MessageSource, type StreamEncoding, sendAll } from './exchange.js'
 
 /** Options of `createWebStreams`. */
 export interface WebStreamsOptions<Encoding extends StreamEncoding = StreamEncoding> {
@@ -59,29 +51,25 @@ function createReadable<T>(
   connection: Connection<T>,
   encoding: StreamEncoding | null
 ): ReadableStream<string | Uint8Array> {
-  // At once, not when it is first asked for: messages must not go elsewhere meanwhile.
-  let next: Promise<Message | null> | null = receive(connection)
-  next.catch(() => {})
+  const source = new MessageSource(connection)
+  const leave = (code: number): Promise<void> => {
+    void connection.close(code)
+    return source.drop()
+  }
   return new ReadableStream<string | Uint8Array>({
     async pull(controller) {
-      const message = await (next ?? receive(connection))
-      next = null
+      const message = await source.next()
       if (message === null) return controller.close()
       try {
         if (encoding !== null) checkKind(message, encoding)
       } catch (error) {
-        void leave(connection, closeCodeOf(error))
+        void leave(closeCodeOf(error))
         throw error
       }
       controller.enqueue(message.opcode === Opcode.TEXT ? message.payload : message.bytes)
     },
-    cancel: () => leave(connection, CloseCode.GOING_AWAY)
+    cancel: () => leave(CloseCode.GOING_AWAY)
   })
-}
-
-async function leave<T>(connection: Connection<T>, code: number): Promise<void> {
-  void connection.close(code)
-  await dropRest(connection)
 }
 
 function createWritable<T>(connection: Connection<T>): WritableStream<Sendable> {

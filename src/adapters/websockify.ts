@@ -10,7 +10,7 @@ import {
   type Sendable,
   WebSocketError
 } from '../index.js'
-import { checkKind, closeCodeOf, failureOf, receive } from './exchange.js'
+import { checkKind, closeCodeOf, failureOf, MessageSource } from './exchange.js'
 
 /** The subprotocols of websockify. 'base64' is of old clients only. */
 export type WebsockifyProtocol = 'binary' | 'base64'
@@ -77,6 +77,7 @@ export function bridge<T>(
 
 class Bridge<T> {
   readonly #connection: Connection<T>
+  readonly #source: MessageSource<T>
   readonly #socket: Socket
   readonly #options: BridgeOptions
   readonly #isBase64: boolean
@@ -87,6 +88,8 @@ class Bridge<T> {
   #isConnecting: boolean
   /** The socket's peer has ended its side. */
   #hasEnded = false
+  /** A message waits for the socket to take bytes. */
+  #isBlocked = false
   #cause: Error | null = null
   #timer: NodeJS.Timeout | undefined
   /** Resolves when the socket takes bytes again, or is over. */
@@ -94,6 +97,7 @@ class Bridge<T> {
 
   constructor(connection: Connection<T>, socket: Socket, options: BridgeOptions) {
     this.#connection = connection
+    this.#source = new MessageSource(connection)
     this.#socket = socket
     this.#options = options
     this.#isBase64 = (options.encoding ?? connection.protocol) === 'base64'
@@ -165,17 +169,18 @@ class Bridge<T> {
 
   #countSent(): void {
     this.#unsentCount--
-    this.#leaveWhenSent()
+    this.#leaveWhenDone()
   }
 
   #end(): void {
     this.#hasEnded = true
-    this.#leaveWhenSent()
+    this.#leaveWhenDone()
   }
 
-  /** The time for the closing handshake begins when all is with the kernel: the peer may read slowly. */
-  #leaveWhenSent(): void {
-    if (this.#hasEnded && this.#unsentCount === 0) void this.#connection.close(CloseCode.NORMAL)
+  /** The time for the closing handshake begins when all is with the kernel, and the socket takes what has come: both may be slow. */
+  #leaveWhenDone(): void {
+    const isDone = this.#hasEnded && this.#unsentCount === 0 && !this.#isBlocked
+    if (isDone) void this.#connection.close(CloseCode.NORMAL)
   }
 
   #failSocket(error: NodeJS.ErrnoException): void {
@@ -201,14 +206,18 @@ class Bridge<T> {
   async #receive(): Promise<void> {
     try {
       for (;;) {
-        const message = await receive(this.#connection)
+        const message = await this.#source.next()
         if (message === null) break
         await this.#take(message)
       }
       this.#finish()
     } catch (error) {
-      // Of how the connection ended `#judge` is told, too.
       if (!(error instanceof WebSocketError)) throw error
+      // Of how the connection ended `#judge` is told, too; otherwise it does not give its messages.
+      if (this.#connection.readyState === ReadyState.CLOSED) return
+      this.#cause ??= error
+      void this.#connection.close(CloseCode.INTERNAL_ERROR)
+      this.#reset()
     }
   }
 
@@ -219,9 +228,13 @@ class Bridge<T> {
     this.#receivedBytes += bytes.length
     const hasRoom = this.#socket.write(bytes)
     if (hasRoom || this.#socket.destroyed) return
+    this.#isBlocked = true
     await new Promise<void>((resolve) => {
       this.#wake = resolve
     })
+    this.#isBlocked = false
+    // Other messages may have waited behind it.
+    if (this.#hasEnded) setImmediate(() => this.#leaveWhenDone())
   }
 
   /** Null: there is nothing to be written, and if it was no message for us, an end of it all. */

@@ -365,6 +365,49 @@ describe('pressure', () => {
   })
 })
 
+describe('a connection whose owner has handlers', () => {
+  it('gives its messages to the stream only, and is read as far as that is', async () => {
+    const lines: unknown[] = []
+    const { stream, peer, over } = await open(
+      { readableHighWaterMark: 1, objectMode: true },
+      { onmessage: (_, message) => void lines.push(message) }
+    )
+    for (let i = 0; i < 20; i++) peer.text(String(i))
+    await until(() => stream.readableLength > 0, 'something arrived')
+    await nextTurn()
+    expect(stream.readableLength).toBe(1)
+    for (let i = 20; i < 40; i++) peer.text(String(i))
+    peer.close(1000)
+    peer.end()
+    const texts: unknown[] = []
+    for await (const message of stream as AsyncIterable<Message>) texts.push(message.payload)
+    expect(texts).toEqual(Array.from({ length: 40 }, (_, i) => String(i)))
+    expect([(await over).code, lines]).toEqual([1000, []])
+  })
+
+  it('fails with what it does not give away once it closes: that must not look like all', async () => {
+    const { stream, peer, client } = await open({ readableHighWaterMark: 1 }, { onmessage: () => {} })
+    stream.end()
+    expect((await peer.readClose()).code).toBe(1000)
+    const payload = pattern(1024 * 1024)
+    const failed = failureOf(stream)
+    for (let i = 0; i < 20; i++) peer.binary(payload)
+    expect((await failed).code).toBe('connection-lost')
+    expect(client.readyState).toBe(3)
+  })
+
+  it('that takes messages piece by piece is refused', async () => {
+    const errors: WebSocketError[] = []
+    const server = await serve({
+      onmessagebegin: () => {},
+      onopen: (client) => void createDuplex(client).on('error', (error: WebSocketError) => errors.push(error))
+    })
+    const peer = await openAt(server)
+    expect((await peer.readClose()).code).toBe(1011)
+    expect(errors.map(({ code }) => code)).toEqual(['invalid-argument'])
+  })
+})
+
 describe('options', () => {
   it.each<[object, string]>([
     [

@@ -227,6 +227,42 @@ describe('ends cross', () => {
   })
 })
 
+describe('a connection whose server has handlers', () => {
+  it('gives its messages to the socket only', async () => {
+    const target = await listenTcp()
+    const messages: unknown[] = []
+    const server = await serve({
+      onmessage: (_, message) => void messages.push(message),
+      onopen: (client) => void bridge(client, connectSocket({ port: target.port, host: '127.0.0.1' }))
+    })
+    const peer = await openAt(server)
+    const tcp = await target.accept()
+    tcp.socket.pause()
+    const payload = pattern(100_000)
+    for (let i = 0; i < 100; i++) peer.binary(payload)
+    await nextTurn()
+    tcp.socket.resume()
+    for (let i = 0; i < 100; i++) expect((await tcp.read(payload.length)).equals(payload)).toBe(true)
+    expect(messages).toEqual([])
+  })
+
+  it('that takes messages piece by piece is refused: 1011 and RST', async () => {
+    const target = await listenTcp()
+    const socket = connectSocket({ port: target.port, host: '127.0.0.1' })
+    const tcp = await target.accept()
+    const ends: Promise<BridgeEnd>[] = []
+    const server = await serve({
+      onmessagebegin: () => {},
+      onopen: (client) => void ends.push(bridge(client, socket))
+    })
+    const peer = await openAt(server)
+    expect((await peer.readClose()).code).toBe(1011)
+    expect(await tcp.closed).toBe('ECONNRESET')
+    peer.close(1011)
+    expect((await ends[0])!.cause).toMatchObject({ code: 'invalid-argument' })
+  })
+})
+
 describe('timeouts', () => {
   it('idleTimeoutMs closes both with 1001', async () => {
     const { peer, tcp, end } = await open({ idleTimeoutMs: 30 })
