@@ -12,7 +12,6 @@ import { describe, type Message, type Sendable } from './core/message.js'
 import type { ChannelIdType, TransportDetails } from './core/transport-details.js'
 import { Intake } from './intake.js'
 import { Link, type LinkParts } from './link.js'
-import type { MessageReader } from './message-reader.js'
 import { MessageWriter } from './message-writer.js'
 import { Pieces } from './pieces.js'
 import { checkCallback, Receipts, refuseCallback } from './receipts.js'
@@ -102,59 +101,6 @@ export class Connection<T = undefined> extends Link<T> {
   get queuedMessages(): number {
     if (this.receipts?.isComplete) return this.receipts.count
     return this.transport.queue.messageCount + this.core.deferredMessages.messageCount
-  }
-
-  /** Called when the connection is open. By default, as all handlers: tells the server or client. */
-  onopen(): unknown {
-    return this.settings.owner.onopen(this)
-  }
-  /** A message arrived: see `ServerHandlers.onmessage`. */
-  onmessage(message: Message): unknown {
-    return this.settings.owner.onmessage(this, message)
-  }
-  /** A message begins to arrive: see `ServerHandlers.onmessagebegin`. */
-  onmessagebegin(message: MessageReader): unknown {
-    return this.settings.owner.onmessagebegin(this, message)
-  }
-  /** A frame begins to arrive: see `ServerHandlers.onframebegin`. */
-  onframebegin(byteLength: number, isFinal: boolean): unknown {
-    return this.settings.owner.onframebegin(this, byteLength, isFinal)
-  }
-  /** A piece of a frame arrived: see `ServerHandlers.onframedata`. */
-  onframedata(bytes: Uint8Array): unknown {
-    return this.settings.owner.onframedata(this, bytes)
-  }
-  /** A frame has arrived. */
-  onframeend(): unknown {
-    return this.settings.owner.onframeend(this)
-  }
-  /** A message has arrived that was told piece by piece. */
-  onmessageend(): unknown {
-    return this.settings.owner.onmessageend(this)
-  }
-  /** The last byte of a message is with the kernel: see `ServerHandlers.onsent`. */
-  onsent(message: Message): unknown {
-    return this.settings.owner.onsent(this, message)
-  }
-  /** The connection is over, and the message is not known to be sent: see `ServerHandlers.onunsent`. */
-  onunsent(message: Message, reason: WebSocketError): unknown {
-    return this.settings.owner.onunsent(this, message, reason)
-  }
-  /** The peer's ping arrived; it is answered already. */
-  onping(payload: Uint8Array): unknown {
-    return this.settings.owner.onping(this, payload)
-  }
-  /** A pong arrived. `roundTripMs`: since our ping that it answers; null if it answers none. */
-  onpong(payload: Uint8Array, roundTripMs: number | null): unknown {
-    return this.settings.owner.onpong(this, payload, roundTripMs)
-  }
-  /** The connection is over: see `ServerHandlers.onclose`. */
-  onclose(code: number, reason: string, details: CloseDetails): unknown {
-    return this.settings.owner.onclose(this, code, reason, details)
-  }
-  /** The peer broke a rule, or a handler threw: see `ServerHandlers.onerror`. */
-  onerror(error: WebSocketError): unknown {
-    return this.settings.owner.onerror(this, error)
   }
 
   /**
@@ -332,6 +278,11 @@ export class Connection<T = undefined> extends Link<T> {
   letGo(): void {
     this.flags &= ~Flag.HANDLING
     this.resumeReading(Flag.PAUSED_BY_HANDLER)
+  }
+
+  /** @internal */
+  protected override get self(): this {
+    return this
   }
 
   /** @internal */

@@ -3,7 +3,6 @@
 import type { ConnectionSettings } from './connection-settings.js'
 import { APPLICATION_PAUSED, Extras, Flag, PAUSED, WAITS_FOR_LIFE } from './connection-state.js'
 import { ReadyState } from './connection-status.js'
-import type { CloseDetails } from './core/closing.js'
 import { toHandlerError, WebSocketError } from './core/errors.js'
 import type { NegotiatedExtension } from './core/extension.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
@@ -12,7 +11,7 @@ import type { PieceHandler } from './core/pieces.js'
 import { Protocol } from './core/protocol.js'
 import type { ProtocolHandler } from './core/protocol-handler.js'
 import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
-import type { MessageReader } from './message-reader.js'
+import { OwnHandlers } from './own-handlers.js'
 import type { Receipts } from './receipts.js'
 import type { RowHandler, Transport } from './transport/transport.js'
 
@@ -25,11 +24,9 @@ export interface LinkParts<T> {
 }
 
 /** The inner half of a `Connection`. It is what one is derived from and not a part of one: so there is an object less. */
-export abstract class Link<T> implements ProtocolHandler, RowHandler, HandlerCaller {
+export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler, RowHandler, HandlerCaller {
   /** The request that opened the connection: until `onopen` returns; after that null, unless `keepRequest` is set. */
   request: HandshakeRequest | null = null
-  /** @internal */
-  protected readonly settings: ConnectionSettings<T>
   /** @internal */
   protected readonly transport: Transport
   /** @internal */
@@ -43,7 +40,7 @@ export abstract class Link<T> implements ProtocolHandler, RowHandler, HandlerCal
 
   /** Of parts, or in the place of another link, which must not be used any more. */
   constructor(source: LinkParts<T> | Link<unknown>, settings: ConnectionSettings<T>) {
-    this.settings = settings
+    super(settings)
     if (source instanceof Link) {
       this.transport = source.transport
       this.core = source.core
@@ -56,17 +53,6 @@ export abstract class Link<T> implements ProtocolHandler, RowHandler, HandlerCal
     }
   }
 
-  abstract onopen(): unknown
-  abstract onmessage(message: Message): unknown
-  abstract onping(payload: Uint8Array): unknown
-  abstract onpong(payload: Uint8Array, roundTripMs: number | null): unknown
-  abstract onclose(code: number, reason: string, details: CloseDetails): unknown
-  abstract onerror(error: WebSocketError): unknown
-  abstract onmessagebegin(reader: MessageReader): unknown
-  abstract onframebegin(byteLength: number, isFinal: boolean): unknown
-  abstract onframedata(bytes: Uint8Array): unknown
-  abstract onframeend(): unknown
-  abstract onmessageend(): unknown
   abstract sendPing(): unknown
   /** @internal Puts itself in, or out of, the connections of its endpoint. */
   protected abstract enlist(isOpen: boolean): void
