@@ -8,6 +8,7 @@ import type { Message } from './core/message.js'
 import type { ProtocolSettings } from './core/terms.js'
 import type { Logger } from './log.js'
 import type { MessageReader } from './message-reader.js'
+import type { Topics } from './topics/topics.js'
 
 /**
  * What to do with a connection whose peer does not read. 'pause': stop reading from it until its send queue is at the low
@@ -41,6 +42,8 @@ export interface ConnectionSettings<T> {
   readonly isHandled: (name: keyof ConnectionOwner<unknown>) => boolean
   /** Whether messages that nobody handles wait for `recv`. */
   readonly keepsMessages: boolean
+  /** Where connections subscribe to topics; null: there are none. */
+  readonly topics: Topics<T> | null
   /** Connections put themselves in here when they open, and out when they are over. */
   readonly connections: Set<Connection<T>>
   /** The last resort for what `onerror` itself throws. */

@@ -4,6 +4,7 @@ import type { CloseDetails } from './core/closing.js'
 import type { Intake } from './intake.js'
 import type { Pieces } from './pieces.js'
 import { PingWaiters } from './ping-waiters.js'
+import type { Overflow } from './topics/overflow.js'
 
 /** What is so at the moment; bits of one field. */
 export const Flag = {
@@ -24,13 +25,19 @@ export const Flag = {
   PAUSED_BY_INTAKE: 128,
   /** Pieces of messages wait for those who read them. */
   PAUSED_BY_READER: 256,
+  /** What it published waits for slow subscribers. */
+  PAUSED_BY_SUBSCRIBERS: 1024,
   /** A sequential handler is at work; reading goes on only if it waits for that. */
   HANDLING: 512
 } as const
 
 /** Reading is stopped by what the application does, or does not do. */
 export const APPLICATION_PAUSED =
-  Flag.PAUSED_BY_USER | Flag.PAUSED_BY_HANDLER | Flag.PAUSED_BY_INTAKE | Flag.PAUSED_BY_READER
+  Flag.PAUSED_BY_USER |
+  Flag.PAUSED_BY_HANDLER |
+  Flag.PAUSED_BY_INTAKE |
+  Flag.PAUSED_BY_READER |
+  Flag.PAUSED_BY_SUBSCRIBERS
 /** Reading is stopped. */
 export const PAUSED = APPLICATION_PAUSED | Flag.PAUSED_BY_PRESSURE | Flag.BUSY
 /** A sign of life is asked for. */
@@ -45,6 +52,8 @@ export class Extras {
   intake: Intake | null = null
   /** Messages that come in pieces; null: they come whole. */
   pieces: Pieces | null = null
+  /** What becomes of publications when this client does not keep up; null: what the publisher or the server says. */
+  overflow: Overflow | null = null
   #waiters: Waiters | null = null
   #pings: PingWaiters | null = null
 

@@ -11,10 +11,11 @@ import { Opcode } from './core/header.js'
 import { describe, type Message, type Sendable } from './core/message.js'
 import type { ChannelIdType, TransportDetails } from './core/transport-details.js'
 import { Intake } from './intake.js'
-import { Link, type LinkParts } from './link.js'
+import type { LinkParts } from './link.js'
 import { MessageWriter } from './message-writer.js'
 import { Pieces } from './pieces.js'
 import { checkCallback, Receipts, refuseCallback } from './receipts.js'
+import { Subscriber } from './subscriber.js'
 
 /** What an endpoint makes a connection of. */
 export interface ConnectionParts<T> extends LinkParts<T> {
@@ -35,7 +36,7 @@ const NO_BYTES = new Uint8Array(0)
  * a `WebSocket`: `new Connection(socket, handlers)`, where a subclass may override the handlers instead. Its own handlers are
  * those of servers and clients without their first parameter, and by default call them.
  */
-export class Connection<T = undefined> extends Link<T> {
+export class Connection<T = undefined> extends Subscriber<T> {
   /** Whatever the application keeps with this connection, free to change: what `onhandshake` gave, or undefined. */
   data: T
   /** The subprotocol agreed on, or null. */
@@ -258,11 +259,11 @@ export class Connection<T = undefined> extends Link<T> {
 
   /** @internal Begins to work: reports `onopen`, then takes `head`, the bytes that came behind the handshake. */
   open(request: HandshakeRequest | null, head: Uint8Array, keepRequest: boolean): void {
-    if (this.#isHandled('onsent') || this.#isHandled('onunsent')) this.receipts = new Receipts(this, true)
-    if (PIECE_HANDLER_NAMES.some((name) => this.#isHandled(name))) {
-      this.openExtras().pieces = new Pieces(this, this.#isHandled('onframedata'))
+    if (this.isHandled('onsent') || this.isHandled('onunsent')) this.receipts = new Receipts(this, true)
+    if (PIECE_HANDLER_NAMES.some((name) => this.isHandled(name))) {
+      this.openExtras().pieces = new Pieces(this, this.isHandled('onframedata'))
       this.core.receiveInPieces()
-    } else if (this.settings.keepsMessages && !this.#isHandled('onmessage')) {
+    } else if (this.settings.keepsMessages && !this.isHandled('onmessage')) {
       this.openExtras().intake = new Intake(true)
     }
     this.begin(request, head, keepRequest)
@@ -287,12 +288,13 @@ export class Connection<T = undefined> extends Link<T> {
 
   /** @internal */
   protected override enlist(isOpen: boolean): void {
-    if (isOpen) this.settings.connections.add(this)
-    else this.settings.connections.delete(this)
-  }
-
-  #isHandled(name: keyof ConnectionOwner<unknown>): boolean {
-    return this[name] !== Connection.prototype[name] || this.settings.isHandled(name)
+    const { connections, topics } = this.settings
+    if (isOpen) {
+      connections.add(this)
+    } else {
+      connections.delete(this)
+      topics?.forget(this)
+    }
   }
 
   #choose(options: SendOptions | undefined) {
@@ -332,7 +334,7 @@ export class Connection<T = undefined> extends Link<T> {
       const detail = 'the messages of this connection are told piece by piece'
       throw new WebSocketError('invalid-argument', { detail })
     }
-    extras.intake ??= new Intake(!this.#isHandled('onmessage'))
+    extras.intake ??= new Intake(!this.isHandled('onmessage'))
     const { intake, details } = extras
     const message = intake.take()
     if (message !== null) {

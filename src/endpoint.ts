@@ -12,6 +12,7 @@ import type { Role } from './core/terms.js'
 import { environment } from './kernels/index.js'
 import type { Logger } from './log.js'
 import { threadEngine } from './thread-engine.js'
+import type { Topics } from './topics/topics.js'
 import { EngineArrival } from './transport/engine-arrival.js'
 import { StreamTransport } from './transport/stream.js'
 import { takeOver } from './transport/take-over.js'
@@ -28,6 +29,8 @@ export interface EndpointOptions<T> {
   readonly lowWatermarkBytes: number
   readonly highWatermarkBytes: number
   readonly onslow: SlowPolicy
+  /** Default: connections cannot subscribe to topics. */
+  readonly topics?: Topics<T>
   readonly autoFragmentBytes: number
   readonly closeTimeoutMs: number
   readonly pingIntervalMs: number
@@ -71,6 +74,7 @@ export class Endpoint<T> {
       // Who called `connect` holds the connection in the hand; a server's application is called.
       keepsMessages: options.role === 'client',
       connections: this.connections,
+      topics: options.topics ?? null,
       logger: options.logger,
       lowWatermarkBytes: options.lowWatermarkBytes,
       highWatermarkBytes: options.highWatermarkBytes,

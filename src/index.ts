@@ -44,6 +44,7 @@ export {
   TextMessage
 } from './core/message.js'
 export type { TrustedOrigins } from './core/origin.js'
+export { PreparedMessage, type PrepareOptions, prepare } from './core/prepared.js'
 export type {
   CertificateName,
   ChannelIdType,
@@ -51,6 +52,7 @@ export type {
   TlsDetails,
   TransportDetails
 } from './core/transport-details.js'
+
 export { DeflateFrame, type DeflateFrameOptions } from './extensions/deflate-frame.js'
 export { DeflateMessage, type DeflateMessageOptions } from './extensions/deflate-message.js'
 export type { DeflateOptions } from './extensions/deflate-options.js'
@@ -74,3 +76,6 @@ export {
 } from './server/serve-workers.js'
 export { Server } from './server/server.js'
 export type { ServerTlsOptions, TlsReload } from './server/server-tls.js'
+export type { Overflow } from './topics/overflow.js'
+export type { PublishOptions } from './topics/publish-options.js'
+export type { TopicCounts } from './topics/topics.js'

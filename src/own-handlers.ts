@@ -1,7 +1,7 @@
 // Owns the handlers that a connection may have itself: by default they call those of its server or client. Must not know
 // when they are called.
 import type { Connection } from './connection.js'
-import type { ConnectionSettings } from './connection-settings.js'
+import type { ConnectionOwner, ConnectionSettings } from './connection-settings.js'
 import type { CloseDetails } from './core/closing.js'
 import type { WebSocketError } from './core/errors.js'
 import type { Message } from './core/message.js'
@@ -70,5 +70,10 @@ export abstract class OwnHandlers<T> {
   /** The peer broke a rule, or a handler threw: see `ServerHandlers.onerror`. */
   onerror(error: WebSocketError): unknown {
     return this.settings.owner.onerror(this.self, error)
+  }
+
+  /** @internal Whether there is a handler of that name, of its own or of its server or client. */
+  protected isHandled(name: keyof ConnectionOwner<unknown>): boolean {
+    return this[name] !== OwnHandlers.prototype[name] || this.settings.isHandled(name)
   }
 }

@@ -115,6 +115,12 @@ void Engine::gather_parts(std::int32_t first, const SendMemory& memory) {
       bytes = bytes.subspan(offset);
     }
     if (length == 0) continue;
+    // What stands side by side goes out as one part: what was published in one turn to many, above all.
+    if (piece < 0 && !parts_.empty() && part_pieces_.back() < 0 &&
+        static_cast<const std::uint8_t*>(parts_.back().iov_base) + parts_.back().iov_len == bytes.data()) {
+      parts_.back().iov_len += length;
+      continue;
+    }
     parts_.push_back({const_cast<std::uint8_t*>(bytes.data()), length});
     part_pieces_.push_back(piece);
   }

@@ -185,6 +185,10 @@ const OTHER_ERRORS = {
     closeCode: 1008,
     text: 'the send queue passed its high watermark and onslow is "close"'
   },
+  'publication-dropped': {
+    closeCode: null,
+    text: 'a publication was dropped, because the client did not keep up'
+  },
   'handler-failed': {
     closeCode: 1011,
     text: 'a handler of the application threw',

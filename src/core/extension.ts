@@ -50,6 +50,11 @@ export interface SlicedWork {
  * peer's data was decoded and 1011 where our own was encoded. Control frames pass no hook.
  */
 export interface ExtensionSession {
+  /**
+   * Of two sessions with the same key (which no other extension has) the encoding hooks make the same of a message, so that what is
+   * sent to many is encoded once. Default: none, e.g. because what they make depends on earlier messages.
+   */
+  readonly shareKey?: string
   /** Encodes a whole message before it is fragmented. A reserved bit that it sets goes on the first frame. */
   encodeMessage?(message: ExtensionData): ExtensionData | SlicedWork | null
   /** Encodes one frame of a message. */

@@ -1,4 +1,5 @@
 // Owns the interface between the sender and whatever carries its bytes away, and the simplest implementation.
+import type { SharedBytes } from './prepared.js'
 
 /** Takes the bytes that a sender encodes, in order. */
 export interface Output {
@@ -22,6 +23,8 @@ export interface Output {
    * together with others. Until then it counts as ASCII in `pendingBytes`.
    */
   appendText?(text: string): void
+  /** Where there is this method: as `append`, for bytes that go to many outputs. */
+  appendShared?(shared: SharedBytes): void
 }
 
 /** Buffers double from the first to the second: a quiet connection holds little, a busy one seldom allocates. */

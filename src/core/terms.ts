@@ -35,6 +35,8 @@ export class Terms implements ProtocolSettings {
   readonly decodesFrames: boolean
   /** Whether any of them wants to see the messages that arrive, which come whole then. */
   readonly decodesMessages: boolean
+  /** What connections have in common for which a message is encoded in the same way; null: each encodes its own. */
+  readonly shareKey: string | null
   /** What the mask bit of every frame that arrives must be. */
   readonly maskBit: number
   readonly sender: Sender
@@ -48,6 +50,9 @@ export class Terms implements ProtocolSettings {
     this.isPlain = extensions.length === 0
     this.decodesFrames = extensions.some(({ session }) => session.decodeFrame !== undefined)
     this.decodesMessages = extensions.some(({ session }) => session.decodeMessage !== undefined)
+    const keys = extensions.map(({ session }) => session.shareKey)
+    const isShareable = settings.role === 'server' && !keys.includes(undefined)
+    this.shareKey = isShareable ? keys.join(' ') : null
     this.maskBit = settings.role === 'server' ? HeaderBit.MASK : 0
     this.sender = new Sender(settings, extensions)
   }

@@ -3,10 +3,11 @@
 import { WebSocketError } from './errors.js'
 import { checkFragmentSize } from './frame.js'
 import { Opcode } from './header.js'
-import { type Sendable, toMessage } from './message.js'
+import { type Message, type Sendable, toMessage } from './message.js'
 import { MessageStream, type StreamLink, type StreamOwner } from './message-stream.js'
 import type { Output } from './output.js'
 import { checkControlPayload, type Pongs, SentPings } from './pings.js'
+import { PreparedMessage } from './prepared.js'
 import type { ProtocolHandler } from './protocol-handler.js'
 import { Receiver } from './receiver.js'
 import { NOTHING_DEFERRED, SendLine } from './send-line.js'
@@ -60,6 +61,27 @@ export abstract class Transmitter extends Receiver {
     const message = toMessage(sendable)
     this.terms.checkOpcode(message.opcode)
     if (!this.mayMessage) return false
+    if (message instanceof PreparedMessage && choices === IN_ONE_FRAME) return this.sendPrepared(message)
+    return this.sendMessage(message, choices)
+  }
+
+  /** To those that agreed on the same go the same bytes. */
+  private sendPrepared(message: PreparedMessage): boolean {
+    const { shareKey, sender } = this.terms
+    const { compress } = message
+    if (shareKey === null || this.line !== null) return this.sendMessage(message, { compress })
+    const shared = message.share(shareKey, () => sender.encodeWhole(message, { compress }))
+    if (shared instanceof WebSocketError) {
+      this.receiveViolation(shared)
+      return false
+    }
+    const { output } = this
+    if (output.appendShared === undefined) output.append(shared.bytes)
+    else output.appendShared(shared)
+    return true
+  }
+
+  private sendMessage(message: Message, choices: SendChoices): boolean {
     const send = () => this.terms.sender.sendMessage(this.output, message, choices)
     if (this.line !== null) {
       this.line.addMessage(message.bytes.length, send)

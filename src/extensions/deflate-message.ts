@@ -69,6 +69,9 @@ interface Terms {
   readonly clientKeeps: boolean
 }
 
+/** Of the objects made so far. */
+let count = 0
+
 /**
  * permessage-deflate: compresses messages. One object serves many connections, of one thread.
  * Source: RFC 7692 §7.
@@ -79,6 +82,7 @@ export class DeflateMessage implements Extension {
   readonly opcodes: readonly number[] = []
   readonly #options: ResolvedDeflateOptions
   readonly #own: Terms
+  readonly #number = ++count
   #pool: ContextPool | null = null
 
   /** Throws WebSocketError 'invalid-option', naming the option that is wrong. */
@@ -132,7 +136,8 @@ export class DeflateMessage implements Extension {
       reservedBytes = 0
     }
     const codec = new DeflateCodec(pool, codecTerms(terms, 'server'), this.#options, reservedBytes)
-    return { parameters: answer(terms, asked), session: new Session(codec, this.#options) }
+    const shareKey = terms.serverKeeps ? undefined : `${NAME} ${this.#number} ${terms.serverWindowBits}`
+    return { parameters: answer(terms, asked), session: new Session(codec, this.#options, shareKey) }
   }
 
   /** Refuses an answer that is not valid, or does not keep to what was offered. Source: RFC 7692 §7.1. */
@@ -152,7 +157,7 @@ export class DeflateMessage implements Extension {
     const mine = codecTerms(terms, 'client')
     const reservedBytes = keptBytes(mine, this.#options)
     pool.take(reservedBytes)
-    return new Session(new DeflateCodec(pool, mine, this.#options, reservedBytes), this.#options)
+    return new Session(new DeflateCodec(pool, mine, this.#options, reservedBytes), this.#options, undefined)
   }
 
   #poolOf({ kernels }: Environment): ContextPool {
@@ -203,10 +208,12 @@ function codecTerms(terms: Terms, role: 'server' | 'client'): CodecTerms {
 class Session implements ExtensionSession {
   readonly #codec: DeflateCodec
   readonly #options: ResolvedDeflateOptions
+  readonly shareKey?: string
 
-  constructor(codec: DeflateCodec, options: ResolvedDeflateOptions) {
+  constructor(codec: DeflateCodec, options: ResolvedDeflateOptions, shareKey: string | undefined) {
     this.#codec = codec
     this.#options = options
+    if (shareKey !== undefined) this.shareKey = shareKey
   }
 
   encodeMessage(message: ExtensionData): ExtensionData | SlicedWork | null {

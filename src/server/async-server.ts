@@ -8,11 +8,13 @@ import { type ConnectionOwner, HANDLER_NAMES } from '../connection-settings.js'
 import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
-import { describe, type Message } from '../core/message.js'
+import { describe, type Message, type Sendable } from '../core/message.js'
 import { Endpoint } from '../endpoint.js'
 import { type Tier, tier } from '../kernels/index.js'
 import { createLogger, type Logger, logConnectionError } from '../log.js'
 import type { MessageReader } from '../message-reader.js'
+import type { PublishOptions } from '../topics/publish-options.js'
+import { type TopicCounts, Topics } from '../topics/topics.js'
 import type { HandshakeDecision } from './decision.js'
 import { FrontDoor } from './front-door.js'
 import type { ServerHandlers } from './handlers.js'
@@ -41,6 +43,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   readonly #options: ResolvedOptions
   readonly #logger: Logger
   readonly #tls: ServerTls | null
+  readonly #topics: Topics<T>
   #state: 'new' | 'listening' | 'closing' = 'new'
   #endpoint: Endpoint<T> | null = null
   #door: FrontDoor<T> | null = null
@@ -60,6 +63,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     this.#logger = createLogger(this.#options.logLevel, this.#options.logger)
     const { tls } = this.#options
     this.#tls = tls === undefined ? null : new ServerTls(tls)
+    this.#topics = new Topics(this.#options)
     Object.assign(this, handlers)
   }
 
@@ -108,6 +112,26 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   /** The open connections, in the order in which they opened. */
   get clients(): ReadonlySet<Connection<T>> {
     return this.#parts.endpoint.connections
+  }
+
+  /**
+   * Sends a message to all clients that subscribe to a topic, in the order of publications. Returns how many accepted it. It is
+   * framed, and compressed, once for all that agreed on the same; several publications of one turn of the event loop go out to
+   * a client together. What becomes of clients that do not read is their `onslow`, as with `send`. Throws WebSocketError
+   * 'invalid-argument' for what is no topic (wildcards are for subscribers) or no message.
+   */
+  publish(topic: string, message: Sendable, options: PublishOptions<T> = {}): number {
+    return this.#topics.publish(topic, message, options)
+  }
+
+  /** Sends a message to all clients; as `publish`. */
+  broadcast(message: Sendable, options: PublishOptions<T> = {}): number {
+    return this.#topics.publishTo(this.#parts.endpoint.connections, '', message, options)
+  }
+
+  /** The topics that clients subscribe to: `[...server.topics]` has each with the number of its subscribers. */
+  get topics(): TopicCounts {
+    return this.#topics
   }
 
   /** The port it listens at; null unless it listens at one. */
@@ -264,7 +288,8 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
       owner: this.makeOwner(),
       isHandled: (name) => this.isHandled(name),
       logger: this.#logger,
-      limits: options
+      limits: options,
+      topics: this.#topics
     })
     this.#door ??= new FrontDoor<T>(options, this.#logger, this.#endpoint, this.#tls, (request) =>
       this.onhandshake(request)

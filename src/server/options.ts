@@ -15,6 +15,7 @@ import { CONNECTION_CHECKS, type ConnectionOptions, withConnectionDefaults } fro
 import type { SlowPolicy } from '../connection-settings.js'
 import { describe } from '../core/message.js'
 import { checkTrustedOrigins } from '../core/origin.js'
+import { type Overflow, overflow } from '../topics/overflow.js'
 import { parseAddresses } from './address-list.js'
 import type { AuthScheme } from './auth.js'
 import type { ProxyHeaders, TrustProxy } from './forwarded.js'
@@ -89,6 +90,12 @@ export interface ServerOptions extends ConnectionOptions {
    * and above the high one in any case; 'close' closes it with 1008 above the high one; 'continue' does nothing. Default 'pause'.
    */
   onslow?: SlowPolicy
+  /** What becomes of publications for clients that do not keep up, unless the publication or the client says otherwise. Default 'queue'. */
+  overflow?: Overflow
+  /** Publications that wait for a client that does not keep up, in bytes; beyond that the oldest are dropped. Default 1 MiB. */
+  maxOverflowBytes?: number
+  /** The code with which `overflow: 'close'` closes: 1008 (policy violation) or 1013 (try again later). Default 1013. */
+  overflowCloseCode?: 1008 | 1013
 }
 
 /** Options of `attach`. */
@@ -123,6 +130,9 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   keepRequest: boolean,
   handshakeTimeoutMs: integer(0, MAX_TIMEOUT_MS),
   onslow: oneOf('pause', 'close', 'continue'),
+  overflow,
+  maxOverflowBytes: integer(0, Number.MAX_SAFE_INTEGER),
+  overflowCloseCode: (value) => (value === 1008 || value === 1013 ? null : '1008 or 1013'),
   auth,
   trustProxy: (value) =>
     value === false || integer(0, MAX_HOPS)(value) === null
@@ -175,7 +185,10 @@ function withDefaults(options: ServerOptions): ResolvedOptions {
     proxyHeaders: options.proxyHeaders ?? 'x-forwarded',
     proxyProtocol: options.proxyProtocol ?? false,
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
-    onslow: options.onslow ?? 'pause'
+    onslow: options.onslow ?? 'pause',
+    overflow: options.overflow ?? 'queue',
+    maxOverflowBytes: options.maxOverflowBytes ?? 1024 * 1024,
+    overflowCloseCode: options.overflowCloseCode ?? 1013
   }
 }
 

@@ -3,7 +3,9 @@ import { getSystemErrorName } from 'node:util'
 import { WebSocketError } from '../core/errors.js'
 import { headerLength } from '../core/header.js'
 import { RowKind } from '../core/layout.js'
+import type { SharedBytes } from '../core/prepared.js'
 import type { TransportFacts } from '../core/transport-details.js'
+
 import type { EngineLoop } from './engine.js'
 import { EngineFacts } from './engine-facts.js'
 import type { RowHandler, SendQueue, Transport } from './transport.js'
@@ -156,6 +158,15 @@ export class EngineTransport implements Transport, SendQueue {
     // Before they are recorded, which may flush them.
     this.#turnBytes += bytes.length
     this.#loop.append(this.#slot, this.generation, bytes)
+  }
+
+  appendShared(shared: SharedBytes): void {
+    const { length } = shared.bytes
+    if (length > LONG_BYTES) return this.append(shared.bytes)
+    this.schedule()
+    const offset = this.#loop.place(shared)
+    this.#turnBytes += length
+    this.#loop.recordAt(this.#slot, this.generation, offset, length)
   }
 
   appendText(text: string): void {

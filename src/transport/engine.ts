@@ -2,6 +2,7 @@
 // call back sends what all connections answered. Must not know the protocol. The other half is native/engine.
 import { type EngineBinding, RECORD_WORDS, STUCK_WORDS, TEXTS } from '../core/engine-binding.js'
 import { ROW_WORDS, Row, RowFlag, RowKind } from '../core/layout.js'
+import type { SharedBytes } from '../core/prepared.js'
 import { EngineArrival } from './engine-arrival.js'
 import { EngineListener, type ListenerHandler } from './engine-listener.js'
 import { EngineTransport, errnoName, LONG_BYTES } from './engine-transport.js'
@@ -47,8 +48,9 @@ export class EngineLoop {
   readonly #textLengths = new Int32Array(MAX_TEXTS)
   #textCount = 0
   #recordCount = 0
-  /** Bytes in the send arena. */
+  /** Bytes in the send arena, which is filled anew after each flush. */
   #used = 0
+  #epoch = 0
   /** What records name by reference; null while that is nothing. */
   #pieces: Uint8Array[] | null = null
   #pieceBytes = 0
@@ -145,6 +147,24 @@ export class EngineLoop {
     if (this.#pieceBytes >= SEND_ARENA_BYTES) this.flush()
   }
 
+  /** Sees to it that bytes that go to many stand in the send arena, once for all of a flush, and that a record has room. */
+  place(shared: SharedBytes): number {
+    if (this.#recordCount === MAX_RECORDS) this.flush()
+    if (shared.epoch === this.#epoch) return shared.offset
+    const { bytes } = shared
+    const offset = this.reserve(bytes.length)
+    this.sendArena.set(bytes, offset)
+    this.#used += bytes.length
+    shared.offset = offset
+    shared.epoch = this.#epoch
+    return offset
+  }
+
+  /** Records bytes that stand at `offset` in the send arena. */
+  recordAt(slot: number, generation: number, offset: number, byteLength: number): void {
+    this.#record(slot, generation, offset, byteLength)
+  }
+
   /** Makes room for one more text, flushing what is recorded if need be. */
   reserveText(): void {
     if (this.#textCount === MAX_TEXTS || this.#recordCount === MAX_RECORDS) return this.flush()
@@ -178,6 +198,7 @@ export class EngineLoop {
     if (count === 0) return
     const pieces = this.#pieces ?? NO_PIECES
     this.#recordCount = this.#used = this.#pieceBytes = 0
+    this.#epoch++
     this.#pieces = null
     const texts = this.#texts
     this.#texts = ''

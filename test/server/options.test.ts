@@ -46,6 +46,9 @@ describe('resolveOptions', () => {
       lowWatermarkBytes: 64 * KIB,
       highWatermarkBytes: MIB,
       onslow: 'pause',
+      overflow: 'queue',
+      maxOverflowBytes: 1024 * 1024,
+      overflowCloseCode: 1013,
       logLevel: 'warn'
     })
   })
