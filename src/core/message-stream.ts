@@ -9,7 +9,7 @@ import type { Sender } from './sender.js'
 /** Who sends the message. */
 export interface StreamOwner {
   /** All before the message is written, or the connection is over: look at `isOver`. It may write at once. */
-  handleTurn(): void
+  handleTurn(stream: MessageStream): void
 }
 
 /** What a stream needs of its connection. */
@@ -86,7 +86,7 @@ export class MessageStream {
   begin(): void {
     if (this.#state !== 'waiting') return
     this.#state = 'begun'
-    this.#owner.handleTurn()
+    this.#owner.handleTurn(this)
   }
 
   /** Called when it cannot be sent any more. */
@@ -94,7 +94,7 @@ export class MessageStream {
     if (this.isOver) return
     this.#state = 'abandoned'
     this.#controls = null
-    this.#owner.handleTurn()
+    this.#owner.handleTurn(this)
   }
 
   /** Has a control frame wait, if one must not go out now (RFC 6455 §5.4: only between frames). Returns whether it waits. */

@@ -85,7 +85,7 @@ export abstract class Transmitter extends Receiver {
 
   /**
    * Begins a message that is sent piece by piece; what is sent after it waits for its end. Its turn may come at once or
-   * later, when `owner` is told. `mask`: see `SendChoices`. Returns null unless the connection is open. Throws WebSocketError
+   * later: `owner` is told. `mask`: see `SendChoices`. Returns null unless the connection is open. Throws WebSocketError
    * 'invalid-argument' for an opcode that was not negotiated.
    */
   beginMessage(opcode: number, owner: StreamOwner, mask?: boolean): MessageStream | null {
