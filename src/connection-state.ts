@@ -65,7 +65,7 @@ export class Extras {
 
   /** Who waits for something. */
   get waiters(): Waiters {
-    this.#waiters ??= { drained: [], closed: [] }
+    this.#waiters ??= { room: [], drained: [], closed: [] }
     return this.#waiters
   }
 
@@ -73,6 +73,11 @@ export class Extras {
   get pings(): PingWaiters {
     this.#pings ??= new PingWaiters()
     return this.#pings
+  }
+
+  /** A ping was sent for whose pong nobody waits. */
+  notePing(payload: Uint8Array): void {
+    this.#pings?.note(payload)
   }
 
   /** A pong came. */
@@ -87,20 +92,24 @@ export class Extras {
     this.intake?.end(details.cause)
   }
 
-  /** Calls all who wait for the send queue. */
-  wakeDrained(): void {
-    if (this.#waiters !== null) for (const resolve of this.#waiters.drained.splice(0)) resolve()
+  /** Calls those who wait for room in the send queue; and, if `isDrained`, those who wait for all that was to be sent. */
+  wakeSenders(isDrained: boolean): void {
+    if (this.#waiters === null) return
+    const { room, drained } = this.#waiters
+    for (const resolve of room.splice(0)) resolve()
+    if (isDrained) for (const resolve of drained.splice(0)) resolve()
   }
 
   /** Calls all who wait for anything. */
   wakeClosed(details: CloseDetails): void {
-    this.wakeDrained()
+    this.wakeSenders(true)
     this.#pings?.end(details)
     if (this.#waiters !== null) for (const resolve of this.#waiters.closed.splice(0)) resolve(details)
   }
 }
 
 interface Waiters {
+  readonly room: (() => void)[]
   readonly drained: (() => void)[]
   readonly closed: ((details: CloseDetails) => void)[]
 }

@@ -3,18 +3,15 @@
 import { HandlerSet } from './connection-handlers.js'
 import { type ConnectionOwner, PIECE_HANDLER_NAMES } from './connection-settings.js'
 import { APPLICATION_PAUSED, Flag } from './connection-state.js'
-import type { SendOptions, SendStatus } from './connection-status.js'
 import { CloseCode, type CloseDetails } from './core/closing.js'
 import { WebSocketError } from './core/errors.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
-import { Opcode } from './core/header.js'
-import { describe, type Message, type Sendable } from './core/message.js'
+import type { Message } from './core/message.js'
 import type { ChannelIdType, TransportDetails } from './core/transport-details.js'
 import { Intake } from './intake.js'
 import type { LinkParts } from './link.js'
-import { MessageWriter } from './message-writer.js'
 import { Pieces } from './pieces.js'
-import { checkCallback, Receipts, refuseCallback } from './receipts.js'
+import { Receipts } from './receipts.js'
 import { Subscriber } from './subscriber.js'
 
 /** What an endpoint makes a connection of. */
@@ -96,108 +93,20 @@ export class Connection<T = undefined> extends Subscriber<T> {
   }
 
   /**
-   * Messages accepted for sending of which the kernel has not taken the last byte. If neither `onsent` nor `onunsent` is
-   * overridden, those sent in one turn of the event loop count until it has taken the last of them.
-   */
-  get queuedMessages(): number {
-    if (this.receipts?.isComplete) return this.receipts.count
-    return this.transport.queue.messageCount + this.core.deferredMessages.messageCount
-  }
-
-  /**
-   * Sends a string as a text message, bytes as a binary message, or a message object. Bytes are not copied if there are
-   * more than 8 KiB of them: neither change nor transfer them before `onsent`. Never throws because of the connection's
-   * state: see `SendStatus`. Throws WebSocketError 'invalid-argument' for what is no message, or a wrong option.
-   */
-  send(message: Sendable, options?: SendOptions): SendStatus {
-    const callback = options?.sent ?? null
-    if (callback !== null) checkCallback(callback)
-    const { queue } = this.transport
-    const isPlain = options === undefined && this.settings.autoFragmentBytes === 0
-    if (!(isPlain ? this.core.send(message) : this.core.send(message, this.#choose(options)))) {
-      if (callback !== null) refuseCallback(this, callback)
-      return 'dropped'
-    }
-    const isDeferred = this.core.deferredMessages.messageCount > 0
-    if (callback !== null || isDeferred || this.receipts?.isComplete === true) {
-      const end = isDeferred ? Number.POSITIVE_INFINITY : queue.sentBytes + queue.pendingBytes
-      this.#openReceipts().add(message, end, callback)
-    }
-    if (!isDeferred) queue.endMessage()
-    return this.#announce(isDeferred)
-  }
-
-  /**
-   * Begins a message that is sent piece by piece: see `MessageWriter`. `kind`: default 'binary'. `mask`: as of `SendOptions`.
-   * Never throws because of the connection's state. Throws WebSocketError 'invalid-argument' for another kind.
-   */
-  beginMessage(kind: 'text' | 'binary' = 'binary', { mask }: Pick<SendOptions, 'mask'> = {}): MessageWriter {
-    if (kind !== 'text' && kind !== 'binary') {
-      const detail = `a message's kind is 'text' or 'binary', not ${describe(kind)}`
-      throw new WebSocketError('invalid-argument', { detail })
-    }
-    let sent: Promise<WebSocketError | null> = Promise.resolve(null)
-    const writer = new MessageWriter(kind, {
-      autoFragmentBytes: this.settings.autoFragmentBytes,
-      handleWrite: () => this.#announce(false),
-      waitForRoom: () => this.drained(),
-      handleEnd: () => {
-        this.handleWritten(true)
-        return sent
-      },
-      handleAbort: (cause) => {
-        const detail = 'a message was given up before it was whole'
-        this.fail(new WebSocketError('handler-failed', { detail, cause }))
-      }
-    })
-    const stream = this.core.beginMessage(kind === 'text' ? Opcode.TEXT : Opcode.BINARY, writer, mask)
-    // In the row of those that wait, behind those that were sent before.
-    if (stream !== null) {
-      sent = new Promise((resolve) =>
-        this.#openReceipts().add(null, Number.POSITIVE_INFINITY, (reason) => resolve(reason))
-      )
-    }
-    return writer.start(stream)
-  }
-
-  /**
-   * Sends a ping. `payload`: at most 125 bytes (a string as UTF-8); default empty. The answer comes to `onpong`, with the
-   * round-trip time. Throws WebSocketError 'invalid-argument' for a payload of another type or too long.
-   */
-  sendPing(payload: string | Uint8Array = ''): SendStatus {
-    return this.#sendControl(this.core.sendPing(this.#toBytes(payload)))
-  }
-
-  /** Sends a pong that answers nothing: a sign of life (RFC 6455 §5.5.3). As `sendPing`. */
-  sendPong(payload: string | Uint8Array = ''): SendStatus {
-    return this.#sendControl(this.core.sendPong(this.#toBytes(payload)))
-  }
-
-  /**
-   * Sends a ping and resolves when its pong is there, with the round-trip time in ms. `payload`: as of `sendPing`; default
-   * eight random bytes. Rejects with the cause of the connection's end, or WebSocketError 'not-open', 'invalid-argument'.
-   */
-  async ping(payload?: string | Uint8Array): Promise<number> {
-    const bytes = this.#toBytes(payload ?? this.settings.protocol.environment.randomBytes(8))
-    if (this.sendPing(bytes) === 'dropped') throw new WebSocketError('not-open')
-    return this.openExtras().pings.wait(bytes)
-  }
-
-  /**
    * Resolves with the next message, which then does not go to `onmessage`. Without an `onmessage` messages wait for `recv`: a
    * client's always, a server's from the first call on (so call it in `onopen`, before you wait for anything else); above
    * highWatermarkBytes of them nothing more is read. Rejects when the connection is over: with the cause if the end was
    * not clean, otherwise with WebSocketError 'not-open'; and with 'invalid-argument' if messages are told piece by piece.
    */
   async recv(): Promise<Message> {
-    const message = await this.#next()
+    const message = await this.next()
     if (message === null) throw new WebSocketError('not-open', { detail: 'no more messages will come' })
     return message
   }
 
   /** The messages one by one, as `recv`; ends when the connection has ended cleanly, and throws the cause if not. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, void, undefined> {
-    for (let message = await this.#next(); message !== null; message = await this.#next()) yield message
+    for (let message = await this.next(); message !== null; message = await this.next()) yield message
   }
 
   /** Has the handlers work until the connection is over, and resolves with how it ended; it never rejects. */
@@ -250,22 +159,8 @@ export class Connection<T = undefined> extends Subscriber<T> {
     return (this.flags & Flag.PAUSED_BY_USER) !== 0
   }
 
-  /** Resolves when the send queue is at or below its low watermark, or the connection is over; it never rejects. */
-  drained(): Promise<void> {
-    if (this.extras?.details != null || this.bufferedAmount <= this.settings.lowWatermarkBytes)
-      return Promise.resolve()
-    return new Promise((resolve) => this.openExtras().waiters.drained.push(resolve))
-  }
-
   /** @internal Begins to work: reports `onopen`, then takes `head`, the bytes that came behind the handshake. */
   open(request: HandshakeRequest | null, head: Uint8Array, keepRequest: boolean): void {
-    if (this.isHandled('onsent') || this.isHandled('onunsent')) this.receipts = new Receipts(this, true)
-    if (PIECE_HANDLER_NAMES.some((name) => this.isHandled(name))) {
-      this.openExtras().pieces = new Pieces(this, this.isHandled('onframedata'))
-      this.core.receiveInPieces()
-    } else if (this.settings.keepsMessages && !this.isHandled('onmessage')) {
-      this.openExtras().intake = new Intake(true)
-    }
     this.begin(request, head, keepRequest)
   }
 
@@ -297,38 +192,23 @@ export class Connection<T = undefined> extends Subscriber<T> {
     }
   }
 
-  #choose(options: SendOptions | undefined) {
-    const fragmentSize = options?.fragmentSize ?? (this.settings.autoFragmentBytes || null)
-    return { fragmentSize, compress: options?.compress, mask: options?.mask }
+  /** @internal */
+  protected override prepare(): void {
+    if (this.receipts === null && (this.isHandled('onsent') || this.isHandled('onunsent')))
+      this.receipts = new Receipts(this, true)
+    if (this.extras?.pieces == null && PIECE_HANDLER_NAMES.some((name) => this.isHandled(name))) {
+      const [handlesBegin, handlesData] = [this.isHandled('onmessagebegin'), this.isHandled('onframedata')]
+      this.openExtras().pieces = new Pieces(this, handlesBegin, handlesData)
+      this.core.receiveInPieces()
+    } else if (this.settings.keepsMessages && this.extras?.intake == null && !this.isHandled('onmessage')) {
+      const intake = new Intake(true)
+      this.openExtras().intake = intake
+      // Who has waited for `connect` may set one now.
+      setImmediate(() => this.handOver(intake))
+    }
   }
 
-  #openReceipts(): Receipts {
-    this.receipts ??= new Receipts(this, false)
-    return this.receipts
-  }
-
-  /** Sees to it that what was written is sent. */
-  #announce(isDeferred: boolean): SendStatus {
-    const { queue } = this.transport
-    this.transport.schedule()
-    const mustWait = isDeferred || queue.isWriting
-    if (mustWait) this.handleWaiting()
-    if (queue.pendingBytes > this.settings.highWatermarkBytes) this.checkPressure()
-    else if (!mustWait) return 'sent'
-    return 'queued'
-  }
-
-  #sendControl(isSent: boolean): SendStatus {
-    if (!isSent) return 'dropped'
-    this.transport.schedule()
-    return this.transport.queue.isWriting ? 'queued' : 'sent'
-  }
-
-  #toBytes(payload: string | Uint8Array): Uint8Array {
-    return typeof payload === 'string' ? this.settings.protocol.environment.encodeUtf8(payload) : payload
-  }
-
-  async #next(): Promise<Message | null> {
+  private async next(): Promise<Message | null> {
     const extras = this.openExtras()
     if (extras.pieces !== null) {
       const detail = 'the messages of this connection are told piece by piece'
@@ -344,7 +224,9 @@ export class Connection<T = undefined> extends Subscriber<T> {
     if (details !== null && details.cause !== null) throw details.cause
     if (details !== null) return null
     const next = intake.wait()
-    this.resumeReading(Flag.PAUSED_BY_INTAKE | Flag.PAUSED_BY_HANDLER)
+    const isPressed = this.pressureBytes > this.settings.lowWatermarkBytes
+    const pressure = isPressed ? 0 : Flag.PAUSED_BY_PRESSURE
+    this.resumeReading(Flag.PAUSED_BY_INTAKE | Flag.PAUSED_BY_HANDLER | pressure)
     return next
   }
 }

@@ -13,14 +13,16 @@ interface Taker {
 /** First come, first served. */
 export class Intake {
   /** Whether messages wait here that nobody asks for at the moment. */
-  readonly #keeps: boolean
+  keeps: boolean
+  /** Set when what arrives is too much: it is dropped from here on. */
+  isFull = false
   #messages: Message[] = []
   #takers: Taker[] = []
   /** About how many bytes wait. */
   byteLength = 0
 
   constructor(keeps: boolean) {
-    this.#keeps = keeps
+    this.keeps = keeps
   }
 
   /** Whether somebody waits for a message. */
@@ -30,12 +32,13 @@ export class Intake {
 
   /** Takes a message that arrived. Returns false if it is not for here. */
   put(message: Message): boolean {
+    if (this.isFull) return true
     const taker = this.#takers.shift()
     if (taker !== undefined) {
       taker.resolve(message)
       return true
     }
-    if (!this.#keeps) return false
+    if (!this.keeps) return false
     this.#messages.push(message)
     this.byteLength += sizeOf(message)
     return true

@@ -1,6 +1,6 @@
 // Owns one open connection as its transport and its protocol see it: the way of events to handlers, reading that stops and
 // goes on, time limits, the end. Must not know servers or clients, nor how bytes are carried.
-import type { ConnectionSettings } from './connection-settings.js'
+import type { ConnectionOwner, ConnectionSettings } from './connection-settings.js'
 import { APPLICATION_PAUSED, Extras, Flag, PAUSED, WAITS_FOR_LIFE } from './connection-state.js'
 import { ReadyState } from './connection-status.js'
 import { toHandlerError, WebSocketError } from './core/errors.js'
@@ -11,6 +11,7 @@ import type { PieceHandler } from './core/pieces.js'
 import { Protocol } from './core/protocol.js'
 import type { ProtocolHandler } from './core/protocol-handler.js'
 import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
+import type { Intake } from './intake.js'
 import { OwnHandlers } from './own-handlers.js'
 import type { Receipts } from './receipts.js'
 import type { RowHandler, Transport } from './transport/transport.js'
@@ -54,6 +55,8 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   }
 
   abstract sendPing(): unknown
+  /** @internal Makes what handlers need that were given. */
+  protected abstract prepare(): void
   /** @internal Puts itself in, or out of, the connections of its endpoint. */
   protected abstract enlist(isOpen: boolean): void
 
@@ -76,7 +79,10 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
     this.request = request
     this.enlist(true)
     this.settings.pingTimeouts.start(this)
+    this.prepare()
     callHandler(this, () => this.onopen())
+    // `onopen` may have given others.
+    this.prepare()
     if (!keepRequest) this.request = null
     if (head.length > 0) this.handleBytes(head)
     if ((this.flags & PAUSED) === 0) this.transport.resume()
@@ -107,7 +113,9 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
     // A peer that has not answered the last ping gets no more time for that by the next one.
     if ((this.flags & WAITS_FOR_LIFE) === 0) pongTimeouts.start(this)
     this.flags &= ~WAITS_FOR_LIFE
-    this.flags |= this.transport.queue.isWriting ? Flag.ASKED_BEHIND : Flag.ASKED
+    if (this.transport.queue.isWriting) this.flags |= Flag.ASKED_BEHIND
+    // Amid a frame the ping waits for the application, and nothing follows from its pong not being there.
+    else if (!this.core.isInFrame) this.flags |= Flag.ASKED
     this.sendPing()
     pingTimeouts.start(this)
   }
@@ -154,7 +162,7 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   /** @internal Stops reading early: what a peer that does not read goes on sending would be answered into memory. */
   handleWaiting(): void {
     const { onslow, lowWatermarkBytes } = this.settings
-    if (onslow === 'pause' && this.bufferedAmount > lowWatermarkBytes)
+    if (onslow === 'pause' && this.pressureBytes > lowWatermarkBytes)
       this.pauseReading(Flag.PAUSED_BY_PRESSURE)
   }
 
@@ -168,9 +176,10 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
       this.core.drained()
       this.flush()
     }
-    if (this.bufferedAmount > this.settings.lowWatermarkBytes) return
-    this.resumeReading(Flag.PAUSED_BY_PRESSURE)
-    this.extras?.wakeDrained()
+    const { lowWatermarkBytes } = this.settings
+    if (queue.pendingBytes > lowWatermarkBytes) return
+    if (this.pressureBytes <= lowWatermarkBytes) this.resumeReading(Flag.PAUSED_BY_PRESSURE)
+    this.extras?.wakeSenders(this.bufferedAmount <= lowWatermarkBytes)
   }
 
   /** @internal */
@@ -251,7 +260,18 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
 
   /** @internal What a handler throws, or rejects with, harms only this connection. */
   failHandler(cause: unknown): void {
+    // One that was reading until the end, and was told of it by an exception, has done nothing wrong.
+    const isEnd = cause instanceof WebSocketError && this.readyState !== ReadyState.OPEN
+    if (isEnd && (cause.code === 'not-open' || cause === this.extras?.details?.cause)) return
     this.fail(toHandlerError(cause))
+  }
+
+  /** @internal Gives messages that wait for `recv` to an `onmessage` that was set since. */
+  protected handOver(intake: Intake): void {
+    if (!intake.keeps || !this.isHandled('onmessage')) return
+    intake.keeps = false
+    for (let message = intake.take(); message !== null; message = intake.take()) this.handleMessage(message)
+    this.resumeReading(Flag.PAUSED_BY_INTAKE)
   }
 
   /** @internal */
@@ -314,14 +334,23 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   private putAside(message: Message): boolean {
     const intake = this.extras!.intake!
     const { highWatermarkBytes } = this.settings
+    this.handOver(intake)
     // After `close` everything is read, so that the peer's close frame is seen: nobody else waits for that much.
-    if (intake.byteLength > highWatermarkBytes && this.readyState !== ReadyState.OPEN) return true
+    if (intake.byteLength > highWatermarkBytes && this.readyState !== ReadyState.OPEN) intake.isFull = true
     const isTaken = intake.put(message)
     // A sequential handler goes on with the message that it has waited for.
     if (isTaken && !intake.isWanted && (this.flags & Flag.HANDLING) !== 0)
       this.pauseReading(Flag.PAUSED_BY_HANDLER)
     if (intake.byteLength > highWatermarkBytes) this.pauseReading(Flag.PAUSED_BY_INTAKE)
     return isTaken
+  }
+
+  /** Bytes by which a peer is judged to be slow. @internal */
+  protected get pressureBytes(): number {
+    // What waits for the end of a message that is sent piece by piece is no sign of it. Where messages are handled as they
+    // come it counts all the same, for else nothing would stop a peer that has many answered.
+    const isTaking = this.extras !== null && (this.extras.intake !== null || this.extras.pieces !== null)
+    return isTaking && this.core.isStreaming ? this.transport.queue.pendingBytes : this.bufferedAmount
   }
 
   private flush(): void {

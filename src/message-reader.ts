@@ -16,6 +16,9 @@ interface FrameStart {
   readonly isFinal: boolean
 }
 
+/** What the beginning of a frame counts for, in bytes, so that many empty ones count. */
+const FRAME_BYTES = 64
+
 /** Who counts the bytes that wait: negative when they have been read. */
 export type CountUnread = (byteLength: number) => void
 
@@ -33,6 +36,8 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
   #state: 'arriving' | 'whole' | 'discarded' = 'arriving'
   #error: WebSocketError | null = null
   #wake: (() => void) | null = null
+  /** The frame whose payload is read at the moment. */
+  #frame: FrameStart | null = null
 
   /** @internal Made by a connection. */
   constructor(opcode: number, countUnread: CountUnread) {
@@ -104,23 +109,20 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
   /** Drops what waits and what still comes of this message. */
   discard(): void {
     if (this.#state === 'arriving') this.#state = 'discarded'
-    for (const one of this.#waiting.splice(0)) if (one instanceof Uint8Array) this.#countUnread(-one.length)
+    this.#drop()
     this.#wakeUp()
   }
 
   /** @internal */
   begin(frame: FrameStart): void {
-    if (this.#state !== 'arriving') return
-    this.#waiting.push(frame)
-    this.#wakeUp()
+    if (this.#state !== 'arriving' || this.#error !== null) return
+    this.#add(frame)
   }
 
   /** @internal */
   put(bytes: Uint8Array): void {
     if (this.#state !== 'arriving' || this.#error !== null) return
-    this.#waiting.push(bytes)
-    this.#countUnread(bytes.length)
-    this.#wakeUp()
+    this.#add(bytes)
   }
 
   /** @internal All is there. */
@@ -136,14 +138,37 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
     this.#wakeUp()
   }
 
-  #openFrame({ byteLength, isFinal }: FrameStart): FrameReader {
+  /** @internal The rest will never come, and what waits is too much. */
+  giveUp(error: WebSocketError): void {
+    this.fail(error)
+    this.#drop()
+  }
+
+  #openFrame(frame: FrameStart): FrameReader {
+    this.#frame = frame
+    const { byteLength, isFinal } = frame
+    let bytesLeft = byteLength
     const read = async function* (this: MessageReader) {
-      for (let next = await this.#peek(); next instanceof Uint8Array; next = await this.#peek()) {
+      // Its end is known by its length: the next frame may be long in coming.
+      while (bytesLeft > 0) {
+        const next = await this.#peek()
+        if (this.#frame !== frame || !(next instanceof Uint8Array)) return
         this.#shift()
+        bytesLeft -= next.length
         yield next
       }
     }
     return { byteLength, isFinal, [Symbol.asyncIterator]: read.bind(this) }
+  }
+
+  #add(one: FrameStart | Uint8Array): void {
+    this.#waiting.push(one)
+    this.#countUnread(sizeOf(one))
+    this.#wakeUp()
+  }
+
+  #drop(): void {
+    for (const one of this.#waiting.splice(0)) this.#countUnread(-sizeOf(one))
   }
 
   async #take(): Promise<FrameStart | Uint8Array | null> {
@@ -154,7 +179,7 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
 
   #shift(): void {
     const next = this.#waiting.shift()
-    if (next instanceof Uint8Array) this.#countUnread(-next.length)
+    if (next !== undefined) this.#countUnread(-sizeOf(next))
   }
 
   async #peek(): Promise<FrameStart | Uint8Array | null> {
@@ -175,4 +200,8 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
     this.#wake?.()
     this.#wake = null
   }
+}
+
+function sizeOf(one: FrameStart | Uint8Array): number {
+  return one instanceof Uint8Array ? one.length : FRAME_BYTES
 }

@@ -5,52 +5,56 @@ import { WebSocketError } from './core/errors.js'
 import { describe } from './core/message.js'
 import type { MessageStream, StreamOwner } from './core/message-stream.js'
 
-/** What a writer needs of its connection. */
-export interface WriterLink {
+/** Whose message it is. */
+export interface WriterOwner {
   /** Most bytes of payload of a frame; 0: as many as are written at once. */
   readonly autoFragmentBytes: number
   /** Bytes have been written. */
-  handleWrite(): SendStatus
+  handlePiece(): SendStatus
   /** Resolves when there is room for more, or the connection is over. */
   waitForRoom(): Promise<void>
-  /** All has been written. Resolves when the kernel has it: null, or never will: why. */
-  handleEnd(): Promise<WebSocketError | null>
+  /** All has been written. */
+  handleLastPiece(): void
   /** The message will never be whole. */
   handleAbort(cause: unknown): void
 }
 
+/** Resolves when the kernel has all of the message: null, or never will: why. */
+type Sent = Promise<WebSocketError | null>
+
 const NO_BYTES = new Uint8Array(0)
+const NOTHING_SENT: Sent = Promise.resolve(null)
 const encoder = new TextEncoder()
 
 /**
  * A message that is sent piece by piece, made by `Connection.beginMessage`. Each call resolves when there is room for more:
  * wait for it before the next one, and memory stays small. It resolves with what `send` would return; 'dropped' says that
  * the connection is over and nothing more can be sent. It rejects with WebSocketError 'invalid-argument' for a wrong argument,
- * which changes nothing. Other messages that are sent meanwhile wait until this one has ended. Extensions that encode whole
- * messages, such as permessage-deflate, leave it as it is. Source: RFC 6455 §5.4.
+ * which changes nothing. Other messages that are sent meanwhile wait until this one has ended, and so does the close frame.
+ * Extensions that encode whole messages, such as permessage-deflate, leave it as it is. Source: RFC 6455 §5.4.
  */
 export class MessageWriter implements StreamOwner {
   readonly kind: 'text' | 'binary'
-  readonly #link: WriterLink
+  readonly #owner: WriterOwner
   /** Null if the connection was not open. */
   #stream: MessageStream | null = null
-  /** Set when the message has ended. */
-  #sent: Promise<WebSocketError | null> | null = null
+  #sent = NOTHING_SENT
   /** The first half of a character, which came at the end of a string. */
   #surrogate = ''
   #wake: (() => void) | null = null
   /** Calls are worked on one after the other. */
-  #last: Promise<unknown> = Promise.resolve()
+  #last: Promise<unknown> = NOTHING_SENT
 
-  /** @internal Made by a connection, which then calls `start`. */
-  constructor(kind: 'text' | 'binary', link: WriterLink) {
+  /** @internal Made by a connection, which then calls `start` if it is open. */
+  constructor(kind: 'text' | 'binary', owner: WriterOwner) {
     this.kind = kind
-    this.#link = link
+    this.#owner = owner
   }
 
   /** @internal */
-  start(stream: MessageStream | null): this {
+  start(stream: MessageStream, sent: Sent): this {
     this.#stream = stream
+    this.#sent = sent
     return this
   }
 
@@ -80,27 +84,40 @@ export class MessageWriter implements StreamOwner {
       const detail = `a frame's length is a whole number of bytes, not ${describe(byteLength)}`
       throw new WebSocketError('invalid-argument', { detail })
     }
-    const begun = this.#run((stream) => stream.beginFrame(byteLength, isFinal))
+    let failure: unknown = null
+    let bytesLeft = byteLength
     // Whoever writes a piece is told.
-    begun.catch(() => {})
-    return async (piece) => {
-      await begun
-      return this.#run((stream) => stream.writePiece(this.#toBytes(piece, false)))
-    }
+    this.#run((stream) => stream.beginFrame(byteLength, isFinal)).catch((error: unknown) => {
+      failure = error
+    })
+    return (piece) =>
+      this.#run((stream) => {
+        if (failure !== null) throw failure
+        const { bytes, rest } = this.#encode(piece, false)
+        if (bytes.length > bytesLeft) refuseLength(bytesLeft, bytes.length)
+        if (bytes.length > 0) stream.writePiece(bytes)
+        bytesLeft -= bytes.length
+        this.#surrogate = rest
+      })
   }
 
-  /** Ends the message, with a last `piece` if there is one. Resolves when the kernel has its last byte: 'sent', or 'dropped'. */
+  /**
+   * Ends the message, with a last `piece` if there is one. Resolves when the kernel has its last byte: 'sent', or 'dropped'. A
+   * message that has ended already stays as it is.
+   */
   async end(piece: string | Uint8Array = NO_BYTES): Promise<SendStatus> {
-    if (this.#sent === null || piece.length > 0) {
-      const status = await this.#run((stream) => this.#writeFrames(stream, piece, true))
-      if (status === 'dropped') return status
-    }
+    const isEmpty = piece === NO_BYTES || piece === ''
+    const status = await this.#run((stream) => this.#writeFrames(stream, piece, true), isEmpty)
+    if (status === 'dropped') return status
     return (await this.#sent) === null ? 'sent' : 'dropped'
   }
 
-  /** Gives the message up: the protocol has no way to do that but to close the connection, with 1011. `cause`: for `onerror`. */
+  /**
+   * Gives the message up: the protocol has no way to do that but to close the connection, with 1011. `cause`: for `onerror`.
+   * Does nothing if the message has ended, or the connection is over.
+   */
   abort(cause?: unknown): void {
-    if (this.#sent === null) this.#link.handleAbort(cause)
+    if (this.#stream?.isOver === false) this.#owner.handleAbort(cause)
   }
 
   /** The rest of the message as a web stream of strings and bytes. Closing it ends the message; for aborting it see `abort`. */
@@ -115,42 +132,48 @@ export class MessageWriter implements StreamOwner {
     })
   }
 
-  #run(task: (stream: MessageStream) => void): Promise<SendStatus> {
-    const result = this.#last.then(() => this.#perform(task))
+  /** `mayBeEnded`: there is nothing to do if the message has ended already. */
+  #run(task: (stream: MessageStream) => void, mayBeEnded = false): Promise<SendStatus> {
+    const result = this.#last.then(() => this.#perform(task, mayBeEnded))
     this.#last = result.catch(() => {})
     return result
   }
 
-  async #perform(task: (stream: MessageStream) => void): Promise<SendStatus> {
+  async #perform(task: (stream: MessageStream) => void, mayBeEnded: boolean): Promise<SendStatus> {
     const stream = this.#stream
-    if (stream !== null && !stream.isBegun && !stream.isOver) {
+    if (stream === null) return 'dropped'
+    if (!stream.isBegun && !stream.isOver) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
-    if (this.#sent !== null)
+    if (stream.isEnded && mayBeEnded) return 'sent'
+    if (stream.isEnded)
       throw new WebSocketError('invalid-argument', { detail: 'the message has ended already' })
-    if (stream === null || stream.isOver) return 'dropped'
+    if (stream.isOver) return 'dropped'
     task(stream)
-    if (stream.isOver) this.#sent = this.#link.handleEnd()
-    const status = this.#link.handleWrite()
-    if (status === 'queued') await this.#link.waitForRoom()
+    if (stream.isOver && !stream.isEnded) return 'dropped'
+    if (stream.isEnded) this.#owner.handleLastPiece()
+    const status = this.#owner.handlePiece()
+    if (status === 'queued') await this.#owner.waitForRoom()
     return status
   }
 
   #writeFrames(stream: MessageStream, piece: string | Uint8Array, isFinal: boolean): void {
-    const bytes = this.#toBytes(piece, isFinal)
-    const { autoFragmentBytes } = this.#link
-    const step = autoFragmentBytes === 0 ? bytes.length : autoFragmentBytes
-    let start = 0
-    for (; bytes.length - start > step; start += step)
-      stream.writeFrame(bytes.subarray(start, start + step), false)
-    if (start < bytes.length || isFinal)
-      stream.writeFrame(start === 0 ? bytes : bytes.subarray(start), isFinal)
+    const { bytes, rest } = this.#encode(piece, isFinal)
+    const maxBytes = this.#owner.autoFragmentBytes || bytes.length
+    if (bytes.length > 0 || isFinal) stream.writeFrames(bytes, isFinal, maxBytes)
+    this.#surrogate = rest
   }
 
-  #toBytes(piece: string | Uint8Array, isFinal: boolean): Uint8Array {
-    if (piece instanceof Uint8Array) return piece
+  /** The bytes of a piece, and the half of a character that must wait for the other one. */
+  #encode(piece: string | Uint8Array, isFinal: boolean): { bytes: Uint8Array; rest: string } {
+    if (piece instanceof Uint8Array) {
+      if (this.#surrogate === '' || (piece.length === 0 && !isFinal))
+        return { bytes: piece, rest: this.#surrogate }
+      // The other half does not come: as everywhere it becomes U+FFFD.
+      return { bytes: Buffer.concat([encoder.encode(this.#surrogate), piece]), rest: '' }
+    }
     if (typeof piece !== 'string') {
       const detail = `a piece of a message is a string or a Uint8Array, not ${describe(piece)}`
       throw new WebSocketError('invalid-argument', { detail })
@@ -158,7 +181,11 @@ export class MessageWriter implements StreamOwner {
     const text = this.#surrogate + piece
     const last = text.charCodeAt(text.length - 1)
     const isCut = !isFinal && last >= 0xd800 && last <= 0xdbff
-    this.#surrogate = isCut ? text.slice(-1) : ''
-    return encoder.encode(isCut ? text.slice(0, -1) : text)
+    return { bytes: encoder.encode(isCut ? text.slice(0, -1) : text), rest: isCut ? text.slice(-1) : '' }
   }
+}
+
+function refuseLength(bytesLeft: number, byteLength: number): never {
+  const detail = `the frame has ${bytesLeft} bytes left, and ${byteLength} were given`
+  throw new WebSocketError('invalid-argument', { detail })
 }

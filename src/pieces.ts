@@ -20,6 +20,8 @@ export interface PiecesOwner extends HandlerCaller {
 /** Tells messages piece by piece. */
 export class Pieces implements PieceHandler {
   readonly #owner: PiecesOwner
+  /** Whether somebody is given the readers. */
+  readonly #handlesBegin: boolean
   /** Whether the payload goes to `onframedata`, and not to readers. */
   readonly #handlesData: boolean
   /** The message that arrives at the moment. */
@@ -27,8 +29,9 @@ export class Pieces implements PieceHandler {
   /** Bytes that wait in all readers. */
   #unreadBytes = 0
 
-  constructor(owner: PiecesOwner, handlesData: boolean) {
+  constructor(owner: PiecesOwner, handlesBegin: boolean, handlesData: boolean) {
     this.#owner = owner
+    this.#handlesBegin = handlesBegin
     this.#handlesData = handlesData
   }
 
@@ -38,11 +41,12 @@ export class Pieces implements PieceHandler {
       this.#owner.handleUnread(this.#unreadBytes)
     })
     this.#reader = reader
+    if (!this.#handlesBegin) reader.discard()
     callHandler(this.#owner, () => this.#owner.onmessagebegin(reader))
   }
 
   handleFrameBegin(byteLength: number, isFinal: boolean): void {
-    this.#reader?.begin({ byteLength, isFinal })
+    if (!this.#handlesData) this.#reader?.begin({ byteLength, isFinal })
     callHandler(this.#owner, () => this.#owner.onframebegin(byteLength, isFinal))
   }
 
@@ -63,7 +67,7 @@ export class Pieces implements PieceHandler {
 
   /** Nobody may wait for the rest of the message that arrives at the moment. */
   giveUp(): void {
-    this.#reader?.fail(new WebSocketError('not-open', { detail: 'the connection was closed meanwhile' }))
+    this.#reader?.giveUp(new WebSocketError('not-open', { detail: 'the connection was closed meanwhile' }))
   }
 
   /** The connection is over. */

@@ -2,32 +2,41 @@
 import type { CloseDetails } from './core/closing.js'
 import { WebSocketError } from './core/errors.js'
 
-interface Waiter {
+interface Ping {
   readonly payload: Uint8Array
   readonly sentAt: number
-  readonly resolve: (roundTripMs: number) => void
-  readonly reject: (error: Error) => void
+  /** Null: nobody waits for its pong. */
+  readonly waiter: { resolve(roundTripMs: number): void; reject(error: Error): void } | null
 }
 
 /** Of one connection, in the order of their pings. */
 export class PingWaiters {
-  #waiters: Waiter[] = []
+  #pings: Ping[] = []
 
   /** Resolves with the time in ms until the pong comes. */
   wait(payload: Uint8Array): Promise<number> {
     const sentAt = performance.now()
-    return new Promise((resolve, reject) => this.#waiters.push({ payload, sentAt, resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.#pings.push({ payload, sentAt, waiter: { resolve, reject } })
+    })
+  }
+
+  /** A ping was sent for whose pong nobody waits: that answers those before it, too. */
+  note(payload: Uint8Array): void {
+    // Of several in a row the last one says as much as all of them.
+    if (this.#pings.at(-1)?.waiter === null) this.#pings.pop()
+    if (this.#pings.length > 0) this.#pings.push({ payload, sentAt: 0, waiter: null })
   }
 
   /** A pong with this payload answers its ping and those before it. Source: RFC 6455 §5.5.3. */
   answer(payload: Uint8Array): void {
-    const index = this.#waiters.findLastIndex((waiter) => Buffer.compare(waiter.payload, payload) === 0)
+    const index = this.#pings.findLastIndex((ping) => Buffer.compare(ping.payload, payload) === 0)
     const now = performance.now()
-    for (const { sentAt, resolve } of this.#waiters.splice(0, index + 1)) resolve(now - sentAt)
+    for (const { sentAt, waiter } of this.#pings.splice(0, index + 1)) waiter?.resolve(now - sentAt)
   }
 
   /** No pong will come. */
   end({ cause }: CloseDetails): void {
-    for (const { reject } of this.#waiters.splice(0)) reject(cause ?? new WebSocketError('not-open'))
+    for (const { waiter } of this.#pings.splice(0)) waiter?.reject(cause ?? new WebSocketError('not-open'))
   }
 }

@@ -5,12 +5,12 @@ import { Flag } from './connection-state.js'
 import { WebSocketError } from './core/errors.js'
 import type { Message } from './core/message.js'
 import { callHandler } from './handler-calls.js'
-import { Link } from './link.js'
+import { SendingLink } from './sending-link.js'
 import { overflow as checkOverflow, type Overflow } from './topics/overflow.js'
 import type { Topics } from './topics/topics.js'
 
 /** A `Connection` as one that subscribes. */
-export abstract class Subscriber<T> extends Link<T> {
+export abstract class Subscriber<T> extends SendingLink<T> {
   /**
    * Subscribes to a topic of the server: what `server.publish` is given for it, this client gets, once however many of its
    * subscriptions match. Topics have levels between '/'; '+' stands for any one level, '#' at the end for all that follow (MQTT

@@ -43,7 +43,8 @@ const OPTION_NAMES: readonly string[] = [
  *   kernel has its bytes, which must not change before. On a server choose `onslow: 'continue'`, or the two
  *   directions wait for each other.
  * - `end` closes with 1000 when all is sent; 'finish' comes when the peer has answered. WebSocket has no half-close: the peer
- *   answers with its end. So end when you have got what you wait for.
+ *   answers with its end. So end when you have got what you wait for; what was under way still comes, and up to 16 MiB of it
+ *   wait for the reader (of more the stream fails with 'connection-lost').
  * - 'end' comes behind all that had arrived, if the connection was closed in order: with 1000, 1001 or no code, or by us.
  *   Any other end is an 'error': the WebSocketError that is the `cause` of the end, or 'closed-by-peer' for other codes.
  * - `destroy` closes with 1001; with an error, with 1011, or the `closeCode` of a WebSocketError.
@@ -109,7 +110,7 @@ class ConnectionDuplex<T> extends Duplex {
     } catch (cause) {
       return callback(toArgumentError('text that ends inside a code point', cause))
     }
-    void this.#connection.close(CloseCode.NORMAL).then((details) => callback(failureOf(details)))
+    void this.#close().then(callback)
   }
 
   override _destroy(error: Error | null, callback: Callback): void {
@@ -117,6 +118,11 @@ class ConnectionDuplex<T> extends Duplex {
     // The peer's close frame stands behind what nobody reads now.
     void this.#receive()
     callback(error)
+  }
+
+  async #close(): Promise<Error | null> {
+    await this.#source.takeAll()
+    return failureOf(await this.#connection.close(CloseCode.NORMAL))
   }
 
   /** Takes messages until the stream is full. */

@@ -1,5 +1,6 @@
 // Owns how adapters take messages from a connection and give messages to it: one after the other, each with its outcome, and
 // the end told as an orderly one or as an error. Must not know streams or sockets.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import {
   CloseCode,
   type CloseDetails,
@@ -36,27 +37,54 @@ export function failureOf({ wasClean, initiator, code, reason, cause }: CloseDet
  */
 export class MessageSource<T> {
   readonly #connection: Connection<T>
-  /** What came while nobody waited, where the connection itself keeps none: one, for it is paused then, or more once it closes. */
-  readonly #kept: Message[] = []
+  /** What came while nobody waited, where the connection itself does not keep it; null: the place of one that is under way. */
+  readonly #kept: { message: Message | null }[] = []
   #keptBytes = 0
   /** Begun at once, for `next`. */
   #first: Promise<Message | null> | null
+  /** Resolves when all has come; null: `takeAll` was not called. */
+  #rest: Promise<void> | null = null
+  /** Tells of what was kept. */
+  #wake = () => {}
 
   constructor(connection: Connection<T>) {
     this.#connection = connection
     this.#first = this.#receive()
     this.#first.catch(() => {})
-    connection.onmessage = (message) => this.#keep(message)
+    connection.onmessage = (message) => {
+      this.#fill(this.#reserve(), message)
+      connection.pause()
+    }
   }
 
   /**
    * Takes the next message; null: the connection was closed in order. Rejects with WebSocketError if it ended otherwise, and with
    * 'invalid-argument' if its messages are told piece by piece. To be called again when it has resolved.
    */
-  next(): Promise<Message | null> {
+  async next(): Promise<Message | null> {
     const first = this.#first
     this.#first = null
-    return first ?? this.#receive()
+    if (first !== null) return first
+    while (this.#rest !== null && (this.#kept[0]?.message ?? null) === null) {
+      const arrival = new Promise<'kept'>((resolve) => {
+        this.#wake = () => resolve('kept')
+      })
+      if ((await Promise.race([arrival, this.#rest])) !== 'kept') break
+    }
+    return this.#take() ?? (this.#rest === null ? this.#receive() : null)
+  }
+
+  /**
+   * Reads on without waiting for `next`; resolves when what had arrived is here. To be called before the connection is closed:
+   * the peer's answer stands behind what it had sent, and the time for it is limited. More than 16 MiB that nobody takes end
+   * the connection, and `next` rejects: a part must not be taken for the whole.
+   */
+  async takeAll(): Promise<void> {
+    if (this.#rest === null) {
+      this.#rest = this.#readOn()
+      this.#rest.catch(() => {})
+    }
+    await nextTurn()
   }
 
   /** Takes and drops what still comes: the peer's close frame stands behind it. */
@@ -69,23 +97,42 @@ export class MessageSource<T> {
     }
   }
 
-  #keep(message: Message): void {
-    this.#kept.push(message)
+  async #readOn(): Promise<void> {
+    for (;;) {
+      // Others may come to `onmessage` before this one is here.
+      const place = this.#reserve()
+      try {
+        const message = await this.#receive()
+        if (message === null) return
+        this.#fill(place, message)
+      } finally {
+        if (place.message === null) this.#kept.splice(this.#kept.indexOf(place), 1)
+      }
+    }
+  }
+
+  #reserve(): { message: Message | null } {
+    const place = { message: null }
+    this.#kept.push(place)
+    return place
+  }
+
+  #fill(place: { message: Message | null }, message: Message): void {
+    place.message = message
     this.#keptBytes += message.bytes.length
-    this.#connection.pause()
-    // Once it closes, a connection cannot be paused. A part must not be taken for the whole, so it does not end in order.
+    this.#wake()
     if (this.#keptBytes > MAX_KEPT_BYTES && this.#kept.length > 1) this.#connection.terminate()
   }
 
   #take(): Message | null {
-    const message = this.#kept.shift() ?? null
-    if (message !== null) this.#keptBytes -= message.bytes.length
+    const message = this.#kept[0]?.message ?? null
+    if (message === null) return null
+    this.#kept.shift()
+    this.#keptBytes -= message.bytes.length
     return message
   }
 
   async #receive(): Promise<Message | null> {
-    const kept = this.#take()
-    if (kept !== null) return kept
     const connection = this.#connection
     try {
       const arrival = connection.recv()
@@ -97,7 +144,7 @@ export class MessageSource<T> {
       if (!isOver) throw error
       const failure = failureOf(await connection.closed())
       if (failure !== null) throw failure
-      return this.#take()
+      return null
     }
   }
 }

@@ -21,7 +21,8 @@ export interface WebStreams<Chunk extends string | Uint8Array = string | Uint8Ar
  * Makes a pair of streams of a connection, whose messages go to them from now on, and no longer to `onmessage`.
  *
  * - Pressure goes through them both ways: a message is taken when one is asked for; `write` resolves when the kernel has it.
- * - Closing `writable` closes with 1000 and resolves when the peer has answered, which ends `readable`, too.
+ * - Closing `writable` closes with 1000 and resolves when the peer has answered, which ends `readable`, too: what was under way
+ *   still comes, and up to 16 MiB of it wait for the reader (of more both fail with 'connection-lost').
  * - `readable` closes behind all that had arrived, if the connection was closed in order: with 1000, 1001 or no code, or by us;
  *   otherwise it fails with the WebSocketError that is the `cause`, or 'closed-by-peer'. `writable` fails when it is over, with
  *   the same error or 'not-open'.
@@ -44,14 +45,18 @@ export function createWebStreams<T>(connection: Connection<T>, options: WebStrea
     const detail = `encoding must be 'binary' or 'text', not ${JSON.stringify(encoding)}`
     throw new WebSocketError('invalid-option', { detail })
   }
-  return { readable: createReadable(connection, encoding ?? null), writable: createWritable(connection) }
+  const source = new MessageSource(connection)
+  return {
+    readable: createReadable(connection, source, encoding ?? null),
+    writable: createWritable(connection, source)
+  }
 }
 
 function createReadable<T>(
   connection: Connection<T>,
+  source: MessageSource<T>,
   encoding: StreamEncoding | null
 ): ReadableStream<string | Uint8Array> {
-  const source = new MessageSource(connection)
   const leave = (code: number): Promise<void> => {
     void connection.close(code)
     return source.drop()
@@ -72,7 +77,7 @@ function createReadable<T>(
   })
 }
 
-function createWritable<T>(connection: Connection<T>): WritableStream<Sendable> {
+function createWritable<T>(connection: Connection<T>, source: MessageSource<T>): WritableStream<Sendable> {
   let isClosing = false
   return new WritableStream<Sendable>({
     start(controller) {
@@ -83,6 +88,7 @@ function createWritable<T>(connection: Connection<T>): WritableStream<Sendable> 
     write: (chunk) => sendAll(connection, [chunk]),
     async close() {
       isClosing = true
+      await source.takeAll()
       const failure = failureOf(await connection.close(CloseCode.NORMAL))
       if (failure !== null) throw failure
     },

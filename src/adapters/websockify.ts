@@ -57,7 +57,7 @@ const TIMEOUT_MS = 10_000
  * other takes nothing. Choose `onslow: 'continue'` on a server, or the two directions wait for each other.
  *
  * - WebSocket has no half-close. When the socket's peer ends its side, what it sent is delivered, then the connection is closed
- *   with 1000; what the connection's peer sends until it answers still reaches the socket.
+ *   with 1000; what the connection's peer sends until it answers still reaches the socket (up to 16 MiB wait for it).
  * - When the connection is closed in order (1000, 1001, no code, or by us), the socket is ended behind what had arrived. After
  *   any other end it is reset (RST), so that nobody takes the part for the whole.
  * - When the socket cannot connect, the connection is closed with 1014; when it fails later, with 1011. The reason tells the
@@ -88,8 +88,6 @@ class Bridge<T> {
   #isConnecting: boolean
   /** The socket's peer has ended its side. */
   #hasEnded = false
-  /** A message waits for the socket to take bytes. */
-  #isBlocked = false
   #cause: Error | null = null
   #timer: NodeJS.Timeout | undefined
   /** Resolves when the socket takes bytes again, or is over. */
@@ -169,18 +167,18 @@ class Bridge<T> {
 
   #countSent(): void {
     this.#unsentCount--
-    this.#leaveWhenDone()
+    this.#leaveWhenSent()
   }
 
   #end(): void {
     this.#hasEnded = true
-    this.#leaveWhenDone()
+    this.#leaveWhenSent()
   }
 
-  /** The time for the closing handshake begins when all is with the kernel, and the socket takes what has come: both may be slow. */
-  #leaveWhenDone(): void {
-    const isDone = this.#hasEnded && this.#unsentCount === 0 && !this.#isBlocked
-    if (isDone) void this.#connection.close(CloseCode.NORMAL)
+  /** The time for the closing handshake begins when all is with the kernel: the peer may read slowly. */
+  #leaveWhenSent(): void {
+    if (!this.#hasEnded || this.#unsentCount > 0) return
+    void this.#source.takeAll().then(() => this.#connection.close(CloseCode.NORMAL))
   }
 
   #failSocket(error: NodeJS.ErrnoException): void {
@@ -228,13 +226,9 @@ class Bridge<T> {
     this.#receivedBytes += bytes.length
     const hasRoom = this.#socket.write(bytes)
     if (hasRoom || this.#socket.destroyed) return
-    this.#isBlocked = true
     await new Promise<void>((resolve) => {
       this.#wake = resolve
     })
-    this.#isBlocked = false
-    // Other messages may have waited behind it.
-    if (this.#hasEnded) setImmediate(() => this.#leaveWhenDone())
   }
 
   /** Null: there is nothing to be written, and if it was no message for us, an end of it all. */

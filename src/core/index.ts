@@ -94,6 +94,7 @@ export { Protocol } from './protocol.js'
 export type { ProtocolHandler } from './protocol-handler.js'
 export type { SendChoices } from './sender.js'
 export type { ProtocolSettings, Role } from './terms.js'
+export type { DeferredMessages } from './transmitter.js'
 export type {
   CertificateName,
   ChannelIdType,

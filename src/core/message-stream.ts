@@ -8,8 +8,8 @@ import type { Sender } from './sender.js'
 
 /** Who sends the message. */
 export interface StreamOwner {
-  /** All before the message is written, or the connection is over: look at `isOver`. */
-  handleTurn(): void
+  /** All before the message is written, or the connection is over: look at `isOver`. It may write at once. */
+  handleTurn(stream: MessageStream): void
 }
 
 /** What a stream needs of its connection. */
@@ -34,15 +34,15 @@ interface OpenFrame {
 }
 
 /**
- * A message that is sent as its application has it: by whole frames, or frames of a known length in pieces. What it writes
- * counts as sent only before `isOver`; nothing may be written before its turn. Source: RFC 6455 §5.4.
+ * A message that is sent as its application has it: by whole frames, or frames of a known length in pieces. Each method
+ * throws WebSocketError 'invalid-argument' unless it is the message's turn (`isBegun`). Source: RFC 6455 §5.4.
  */
 export class MessageStream {
   readonly opcode: number
   readonly #link: StreamLink
   readonly #owner: StreamOwner
   readonly #mask: boolean | undefined
-  #state: 'waiting' | 'begun' | 'over' = 'waiting'
+  #state: 'waiting' | 'begun' | 'ended' | 'abandoned' = 'waiting'
   #hasSent = false
   #frame: OpenFrame | null = null
   /** Validator's state within text. */
@@ -64,7 +64,12 @@ export class MessageStream {
 
   /** Whether nothing can be written any more: it has ended, or its connection is over. */
   get isOver(): boolean {
-    return this.#state === 'over'
+    return this.#state === 'ended' || this.#state === 'abandoned'
+  }
+
+  /** Whether all of it is written. */
+  get isEnded(): boolean {
+    return this.#state === 'ended'
   }
 
   /** Whether the payload of a frame is not written whole. */
@@ -81,14 +86,15 @@ export class MessageStream {
   begin(): void {
     if (this.#state !== 'waiting') return
     this.#state = 'begun'
-    this.#owner.handleTurn()
+    this.#owner.handleTurn(this)
   }
 
   /** Called when it cannot be sent any more. */
   abandon(): void {
-    if (this.#state === 'over') return
-    this.#state = 'over'
-    this.#owner.handleTurn()
+    if (this.isOver) return
+    this.#state = 'abandoned'
+    this.#controls = null
+    this.#owner.handleTurn(this)
   }
 
   /** Has a control frame wait, if one must not go out now (RFC 6455 §5.4: only between frames). Returns whether it waits. */
@@ -100,17 +106,21 @@ export class MessageStream {
   }
 
   /**
-   * Writes a whole frame; a final one ends the message. Throws WebSocketError 'invalid-argument' for bytes that are no text
-   * where they should be, and amid a frame.
+   * Writes whole frames: one, or as many as it takes if each is to have at most `maxBytes` of payload. `isFinal`: the message
+   * ends with them. Throws WebSocketError 'invalid-argument' for bytes that are no text where they should be, and amid a
+   * frame; nothing is written then.
    */
-  writeFrame(payload: Uint8Array, isFinal: boolean): void {
-    this.#check(this.#frame === null, 'the frame at hand must get all of its bytes first')
+  writeFrames(payload: Uint8Array, isFinal: boolean, maxBytes: number = payload.length): void {
+    this.#checkBetween()
     this.#checkText(payload, isFinal)
-    const opcode = this.#nextOpcode()
-    const { sender, output } = this.#link
-    const error = sender.sendFrame(output, { opcode, isFinal, rsv: 0, payload }, this.#mask)
-    if (error !== null) this.#link.handleStreamError(error)
-    else if (isFinal) this.#end()
+    const step = Math.max(maxBytes, 1)
+    let start = 0
+    do {
+      const end = Math.min(start + step, payload.length)
+      const part = end - start === payload.length ? payload : payload.subarray(start, end)
+      this.#sendFrame(part, isFinal && end === payload.length)
+      start = end
+    } while (start < payload.length && !this.isOver)
   }
 
   /**
@@ -119,7 +129,7 @@ export class MessageStream {
    */
   beginFrame(byteLength: number, isFinal: boolean): void {
     const { sender, output } = this.#link
-    this.#check(this.#frame === null, 'the frame at hand must get all of its bytes first')
+    this.#checkBetween()
     this.#check(sender.sendsPieces, 'an extension that encodes frames is in use: write whole ones')
     if (byteLength === 0) this.#checkText(NO_BYTES, isFinal)
     const first = (isFinal ? HeaderBit.FIN : 0) | this.#nextOpcode()
@@ -132,6 +142,7 @@ export class MessageStream {
   writePiece(piece: Uint8Array): void {
     const frame = this.#frame
     const { sender, output } = this.#link
+    this.#checkTurn()
     if (frame === null || piece.length > frame.bytesLeft) {
       const detail = `the frame has ${this.frameBytesLeft} bytes left, and ${piece.length} were given`
       throw new WebSocketError('invalid-argument', { detail })
@@ -141,6 +152,14 @@ export class MessageStream {
     frame.sentBytes += piece.length
     frame.bytesLeft -= piece.length
     this.#endFrame(frame)
+  }
+
+  #sendFrame(payload: Uint8Array, isFinal: boolean): void {
+    const opcode = this.#nextOpcode()
+    const { sender, output } = this.#link
+    const error = sender.sendFrame(output, { opcode, isFinal, rsv: 0, payload }, this.#mask)
+    if (error !== null) this.#link.handleStreamError(error)
+    else if (isFinal) this.#end()
   }
 
   #endFrame({ bytesLeft, isFinal }: OpenFrame): void {
@@ -153,7 +172,7 @@ export class MessageStream {
   }
 
   #end(): void {
-    this.#state = 'over'
+    this.#state = 'ended'
     this.#link.handleStreamEnd()
   }
 
@@ -169,6 +188,15 @@ export class MessageStream {
     const state = this.#link.kernels.validateUtf8(this.#utf8, bytes)
     this.#check(state >= 0 && (!isFinal || state === 0), 'the bytes of a text message must be UTF-8')
     this.#utf8 = state
+  }
+
+  #checkTurn(): void {
+    this.#check(this.#state === 'begun', `nothing can be written of a message that is ${this.#state}`)
+  }
+
+  #checkBetween(): void {
+    this.#checkTurn()
+    this.#check(this.#frame === null, 'the frame at hand must get all of its bytes first')
   }
 
   #check(isRight: boolean, detail: string): void {

@@ -18,6 +18,7 @@ import type { NegotiatedExtension } from './extension.js'
 import { Opcode } from './header.js'
 import { Inbox } from './inbox.js'
 import type { Message } from './message.js'
+import type { MessageStream } from './message-stream.js'
 import type { Output } from './output.js'
 import type { PieceHandler } from './pieces.js'
 import type { ProtocolHandler } from './protocol-handler.js'
@@ -99,12 +100,12 @@ export class Protocol extends Transmitter {
   }
 
   /**
-   * Whether messages that have already arrived are held back, by `pause` or because an extension works on one; or the end
-   * is, because messages wait to be sent before the answer to the peer's close frame.
+   * Whether messages that have already arrived are held back, by `pause`, because an extension works on one, or because
+   * this is called from inside a handler; or the end is, because messages wait to be sent before the answer to the peer's close frame.
    */
   get isHolding(): boolean {
     const isFinishing = this.line !== null && this.state === 'finished'
-    return this.#inbox?.isHolding === true || this.isWorking || isFinishing
+    return this.#inbox?.isHolding === true || this.isWorking || this.isBusy || isFinishing
   }
 
   /**
@@ -222,8 +223,9 @@ export class Protocol extends Transmitter {
   }
 
   /** @internal */
-  protected override holdLine(): void {
+  protected override beginStream(stream: MessageStream): void {
     if (this.state === 'finished') this.cutShort()
+    else stream.begin()
   }
 
   /** @internal After the peer's close frame nothing can fail any more; what is lost makes the end unclean. */
@@ -241,12 +243,13 @@ export class Protocol extends Transmitter {
 
   private beginFailure(error: WebSocketError, initiator: 'local' | 'remote'): void {
     const { closeCode } = error
-    const isPossible = this.state !== 'close-sent' && this.line?.stream?.isInFrame !== true
-    const canSendClose = isPossible && closeCode !== null && canSendCloseCode(closeCode)
+    const { state, isInFrame } = this
     this.move('fail', initiator).cause ??= error
     this.ignoreRest()
-    this.abandonLine()
-    if (canSendClose) this.sendControl(Opcode.CLOSE, encodeClose(closeCode))
+    const wasWaiting = this.abandonLine() !== null
+    const isPossible = wasWaiting || (state !== 'close-sent' && !isInFrame)
+    if (isPossible && closeCode !== null && canSendCloseCode(closeCode))
+      this.sendControl(Opcode.CLOSE, encodeClose(closeCode))
   }
 
   private ignoreRest(): void {

@@ -12,13 +12,13 @@ type Waiting =
   | { readonly byteLength: null; readonly stream: MessageStream }
 
 /**
- * What a turn came to: an error that fails the connection; what was written; or 'held': nothing goes on before a message
- * that comes piece by piece has ended.
+ * What a turn came to: an error that fails the connection; what was written; or 'held': it is the turn of a message that
+ * comes piece by piece, and nothing goes on before that has ended.
  */
 export type LineResult = WebSocketError | 'nothing' | 'message' | 'close' | 'held'
 
 /** What a line says where there is none. */
-export const NOTHING_DEFERRED = { messageCount: 0, byteLength: 0 } as const
+export const NOTHING_DEFERRED = { messageCount: 0, streamCount: 0, byteLength: 0 } as const
 
 /** First come, first sent. */
 export class SendLine {
@@ -26,6 +26,8 @@ export class SendLine {
   byteLength = 0
   /** How many whole messages are not written. */
   messageCount = 0
+  /** How many messages that come piece by piece have not ended. */
+  streamCount = 0
   /** What is left to do for the first message, once that has begun. */
   #work: SlicedSend | null = null
   readonly #waiting: Waiting[] = []
@@ -61,22 +63,21 @@ export class SendLine {
 
   /** Has a message that comes piece by piece wait for its turn. */
   addStream(stream: MessageStream): void {
+    this.streamCount++
     this.#waiting.push({ byteLength: null, stream })
     if (this.#waiting.length === 1) stream.begin()
   }
 
   /** The message that came piece by piece has ended. */
   endStream(): void {
+    this.streamCount--
     this.#waiting.shift()
   }
 
   /** Does the next slice of the first message, or all of it if it is a short one. */
   proceed(): LineResult {
     const first = this.#waiting[0]!
-    if ('stream' in first) {
-      first.stream.begin()
-      return 'held'
-    }
+    if ('stream' in first) return 'held'
     const result = (this.#work ?? first.send)()
     if (result instanceof WebSocketError) return result
     if (result === undefined) return 'nothing'

@@ -14,6 +14,15 @@ import { NOTHING_DEFERRED, SendLine } from './send-line.js'
 import { IN_ONE_FRAME, type SendChoices } from './sender.js'
 import type { Terms } from './terms.js'
 
+/** Messages that are accepted for sending and not written. */
+export interface DeferredMessages {
+  /** Whole messages, and the bytes of their payloads. */
+  readonly messageCount: number
+  readonly byteLength: number
+  /** Messages that are sent piece by piece and have not ended. */
+  readonly streamCount: number
+}
+
 /** The sending half of a protocol, derived from the receiving one: so a connection has an object less. */
 export abstract class Transmitter extends Receiver {
   /** Who is told; may be replaced by another. */
@@ -42,8 +51,8 @@ export abstract class Transmitter extends Receiver {
   protected abstract failSending(error: WebSocketError): void
   /** @internal The last of the line is written. */
   protected abstract finishLine(): void
-  /** @internal A message that comes piece by piece is next. */
-  protected abstract holdLine(): void
+  /** @internal It is the turn of a message that comes piece by piece. */
+  protected abstract beginStream(stream: MessageStream): void
 
   /**
    * Sends a message. Returns false unless the connection is open, and if a hook of an extension throws, which fails the
@@ -98,7 +107,7 @@ export abstract class Transmitter extends Receiver {
 
   /**
    * Begins a message that is sent piece by piece; what is sent after it waits for its end. Its turn may come at once or
-   * later, when `owner` is told. `mask`: see `SendChoices`. Returns null unless the connection is open. Throws WebSocketError
+   * later: `owner` is told. `mask`: see `SendChoices`. Returns null unless the connection is open. Throws WebSocketError
    * 'invalid-argument' for an opcode that was not negotiated.
    */
   beginMessage(opcode: number, owner: StreamOwner, mask?: boolean): MessageStream | null {
@@ -110,11 +119,21 @@ export abstract class Transmitter extends Receiver {
   }
 
   /**
-   * Whole messages that are accepted for sending and not written, because an extension works on one, or one is sent piece by
-   * piece; `handleWritten` follows for each.
+   * What is accepted for sending and not written, because an extension works on a message, or one is sent piece by piece;
+   * `handleWritten` follows for each whole message.
    */
-  get deferredMessages(): { readonly messageCount: number; readonly byteLength: number } {
+  get deferredMessages(): DeferredMessages {
     return this.line ?? NOTHING_DEFERRED
+  }
+
+  /** Whether a frame is written in part only: then pings and pongs, too, wait for the rest. */
+  get isInFrame(): boolean {
+    return this.line?.stream?.isInFrame === true
+  }
+
+  /** Whether a message that is sent piece by piece has its turn: the others wait for its end. */
+  get isStreaming(): boolean {
+    return this.line !== null && this.line.stream !== null
   }
 
   /**
@@ -198,7 +217,7 @@ export abstract class Transmitter extends Receiver {
     if (this.line !== line) return
     const result = line.proceed()
     if (result instanceof WebSocketError) return this.failSending(result)
-    if (result === 'held') return this.holdLine()
+    if (result === 'held') return this.beginStream(line.stream!)
     if (result !== 'nothing') this.handler.handleWritten?.(result === 'message')
     if (this.line !== line) return
     this.goOn(line)

@@ -33,7 +33,8 @@ export interface TlsDetails {
   readonly resumed: boolean
   /**
    * Whether the peer's certificate was verified. False on a server that asks for none (`requestCert`), and on either side if
-   * `rejectUnauthorized: false` let a peer in that could not be verified.
+   * `rejectUnauthorized: false` let a peer in that could not be verified. Node.js' own `socket.authorized` is true of clients that
+   * resume a session of TLS 1.3 without ever having shown a certificate; this is not.
    */
   readonly authorized: boolean
   /** Why the peer's certificate was not accepted, as 'SELF_SIGNED_CERT_IN_CHAIN'; null if it was, or nobody asked for one. */

@@ -180,7 +180,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
    * Replaces certificates, and other members of the option `tls` that are about keys, authorities, ciphers and versions, while
    * the server runs: handshakes from here on get the new ones, open connections live on. What `tls` does not have stays as it
    * is; of `key`, `cert`, `pfx` and `passphrase` one replaces all. Sessions begun before are not resumed, unless `ticketKeys` says
-   * so. Throws WebSocketError 'invalid-option', after which nothing has changed; for a server without the option `tls`, too. An
+   * so; with `requestCert`, new `ca`, `crl` or `contexts` then need new `ticketKeys`. Throws WebSocketError 'invalid-option', after which nothing has changed; for a server without the option `tls`, too. An
    * HTTP server that it is attached to has its own: `https.Server.setSecureContext`. In threads of `serveWorkers` each server
    * reloads its own.
    *

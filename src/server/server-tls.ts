@@ -17,8 +17,9 @@ export interface ServerTlsOptions extends TlsOptions {
   /**
    * Certificates by the name that a client asks for (SNI): `{ 'a.example': { key, cert }, '*.b.example': { key, cert } }`. A
    * name goes before a pattern, whose `*` stands for one label. Clients that ask for another name, or for none, get `key` and
-   * `cert` beside it; where there are none their handshake fails. `ca` and `crl` are inherited; if a context has its own, and
-   * `requestCert` is set, sessions are not resumed. Default: none. Not together with SNICallback.
+   * `cert` beside it; where there are none their handshake fails. `ca` and `crl` are inherited; if a context has its own, or a pfx,
+   * and `requestCert` is set, sessions are not resumed. The Host of a request may be another than the name: where clients of one
+   * must not get at another, compare it with `servername` of `transportDetails().tls`. Default: none. Not together with SNICallback.
    */
   contexts?: Readonly<Record<string, SecureContextOptions>>
 }
@@ -138,17 +139,35 @@ function checkReload(changes: TlsReload, options: ServerTlsOptions): void {
   if (changes.contexts !== undefined && options.contexts === undefined) {
     refuseOption('reloadTls can replace contexts only if the server began with some, be it {}')
   }
+  const isAboutClients = hasAuthority(changes) || changes.contexts !== undefined
+  if (isAboutClients && options.requestCert === true && keepsTickets(changes, options)) {
+    refuseOption(
+      'reloadTls: with requestCert and ticketKeys, new ca, crl or contexts need new ticketKeys, too: the old ones would still resume sessions of clients that are refused now'
+    )
+  }
+}
+
+/** Whether tickets of before are still good: keys that Node.js makes itself are others with each context. */
+function keepsTickets({ ticketKeys }: TlsReload, { ticketKeys: before }: ServerTlsOptions): boolean {
+  if (before === undefined || ticketKeys === undefined) return before !== undefined
+  // What is no bytes OpenSSL will refuse.
+  return ticketKeys instanceof Uint8Array && Buffer.compare(ticketKeys, before) === 0
 }
 
 /** What `tls.createServer` is given. */
 function ownOptions({ contexts, ...options }: ServerTlsOptions): TlsOptions {
-  const hasOwnAuthority = Object.values(contexts ?? {}).some(
-    ({ ca, crl }) => ca !== undefined || crl !== undefined
-  )
-  if (!hasOwnAuthority || options.requestCert !== true) return options
+  const named = Object.values(contexts ?? {})
+  // A name inherits `ca` and `crl`, but not what a pfx beside it holds.
+  const isDivided = named.some(hasAuthority) || (named.length > 0 && options.pfx !== undefined)
+  if (!isDivided || options.requestCert !== true) return options
   // OpenSSL decides on resumption before the name has chosen the context: a client that one name's authorities know could
   // resume its session at another name. Without tickets there is no resumption.
   return { ...options, secureOptions: (options.secureOptions ?? 0) | constants.SSL_OP_NO_TICKET }
+}
+
+/** Whether options may have authorities for clients: the certificates of authorities in a pfx are trusted like those of `ca`. */
+function hasAuthority({ ca, crl, pfx }: SecureContextOptions): boolean {
+  return ca !== undefined || crl !== undefined || pfx !== undefined
 }
 
 /** Makes the contexts by name, and tries the server's own. Throws WebSocketError 'invalid-option', naming what is wrong. */

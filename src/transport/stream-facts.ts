@@ -59,17 +59,24 @@ function describeTls(socket: TLSSocket): TlsDetails {
   const { standardName, name } = socket.getCipher() ?? {}
   // The types do not know that it is set on sockets of both roles.
   const { servername } = socket as { servername?: string | false | null }
+  const peerCertificate = certificateOf(socket)
+  // With TLS 1.3 Node.js calls whoever resumes a session authorized, even if it has never shown a certificate.
+  const isShown = peerCertificate !== null
+  const authorizationError = socket.authorized && !isShown ? NOT_SHOWN : socket.authorizationError
   return {
     version: socket.getProtocol() ?? 'unknown',
     cipher: standardName ?? name ?? 'unknown',
     alpn: socket.alpnProtocol || null,
     servername: servername || null,
     resumed: socket.isSessionReused(),
-    authorized: socket.authorized,
-    authorizationError: socket.authorizationError ? String(socket.authorizationError) : null,
-    peerCertificate: certificateOf(socket)
+    authorized: socket.authorized && isShown,
+    authorizationError: authorizationError ? String(authorizationError) : null,
+    peerCertificate
   }
 }
+
+/** What Node.js says of a peer that shows no certificate when a session begins. */
+const NOT_SHOWN = 'UNABLE_TO_GET_ISSUER_CERT'
 
 function certificateOf(socket: TLSSocket): PeerCertificate | null {
   const certificate = socket.getPeerCertificate() as PeerCertificate | null

@@ -11,13 +11,13 @@ import { closedPort, connectTcp, listenEcho, listenTcp } from '../support/tcp.js
 guard()
 
 /** A server that joins each connection with a TCP connection to `port`. */
-async function serveBridge(port: number, options: BridgeOptions = {}) {
+async function serveBridge(port: number, options: BridgeOptions = {}, highWatermarkBytes = 256 * 1024) {
   const ends: Promise<BridgeEnd>[] = []
   const sockets: Socket[] = []
   const server = await serve({
     protocols: ['binary', 'base64'],
     onslow: 'continue',
-    highWatermarkBytes: 256 * 1024,
+    highWatermarkBytes,
     closeTimeoutMs: 500,
     onopen: (client) => {
       const socket = connectSocket({ port, host: '127.0.0.1' })
@@ -33,9 +33,9 @@ async function serveBridge(port: number, options: BridgeOptions = {}) {
 }
 
 /** The same with a TCP server of the test, both ends at hand. */
-async function open(options: BridgeOptions = {}, rawOptions: RawOptions = {}) {
+async function open(options: BridgeOptions = {}, rawOptions: RawOptions = {}, highWatermarkBytes?: number) {
   const target = await listenTcp()
-  const { server, end, sockets } = await serveBridge(target.port, options)
+  const { server, end, sockets } = await serveBridge(target.port, options, highWatermarkBytes)
   const peer = await openAt(server, rawOptions)
   const tcp = await target.accept()
   return { peer, tcp, end, server, socket: sockets[0]! }
@@ -134,6 +134,20 @@ describe('ends cross', () => {
     expect(String(await tcp.readRest())).toBe('still there')
     expect(await tcp.closed).toBe('fin')
     expect(await end()).toMatchObject({ receivedBytes: 11, sentBytes: 3_000_000, cause: null })
+  })
+
+  it('FIN of a socket that takes nothing: what comes until the answer reaches it all the same', async () => {
+    const { peer, tcp, end } = await open({}, {}, 1024 * 1024)
+    tcp.socket.pause()
+    const payloads = Array.from({ length: 120 }, (_, i) => pattern(65_536, i))
+    for (const payload of payloads.slice(0, 100)) peer.binary(payload)
+    tcp.socket.end()
+    expect(await peer.readClose()).toEqual({ code: 1000, reason: '' })
+    for (const payload of payloads.slice(100)) peer.binary(payload)
+    peer.close(1000)
+    tcp.socket.resume()
+    expect((await tcp.readRest()).equals(Buffer.concat(payloads))).toBe(true)
+    expect(await end()).toMatchObject({ receivedBytes: 120 * 65_536, cause: null })
   })
 
   it.each([1000, 1001, undefined])('close with %s: FIN behind all that had arrived', async (code) => {

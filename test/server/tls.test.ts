@@ -1,13 +1,19 @@
+import { execFile, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket, type ConnectionOptions as TlsOptions } from 'node:tls'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import {
   AsyncServer,
   type AsyncServerOptions,
+  type TlsReload,
   type TransportDetails,
   WebSocketError
 } from '../../src/index.js'
-import { certificateFor, makeCertificate } from '../support/certificate.js'
+import { certificateFor, type KeyPair, makeCertificate } from '../support/certificate.js'
 import { cleanUp, guard, serve, until } from '../support/harness.js'
 import { encodeFrame, upgradeRequest, within } from '../support/raw-client.js'
 
@@ -217,6 +223,22 @@ describe.each(['TLSv1.3', 'TLSv1.2'] as const)('client certificates, %s', (maxVe
     expect(seen[1]?.tls).toMatchObject({ authorized: true, peerCertificate: { subject: { CN: 'alice' } } })
   })
 
+  it('who has shown none, or one that does not verify, is not authorized by resuming the session', async () => {
+    const { seen, port } = await serveTls({ ...asking, rejectUnauthorized: false })
+    for (const certificate of [{}, bob]) {
+      const session = await takeSession(port, certificate)
+      await open(port, { ...certificate, session })
+    }
+    expect(seen.map((details) => details?.tls?.resumed)).toEqual([false, true, false, true])
+    expect(seen.map((details) => details?.tls?.authorized)).toEqual([false, false, false, false])
+    expect(seen.map((details) => details?.tls?.authorizationError)).toEqual([
+      'UNABLE_TO_GET_ISSUER_CERT',
+      'UNABLE_TO_GET_ISSUER_CERT',
+      'DEPTH_ZERO_SELF_SIGNED_CERT',
+      'DEPTH_ZERO_SELF_SIGNED_CERT'
+    ])
+  })
+
   it('what one name lets in cannot resume its session at another', async () => {
     const contexts = { 'a.example': { ...a, ca: bob.cert }, 'x.b.example': b }
     const { seen, port } = await serveTls({ ...asking, contexts })
@@ -228,6 +250,35 @@ describe.each(['TLSv1.3', 'TLSv1.2'] as const)('client certificates, %s', (maxVe
     expect(seen[1]?.tls?.peerCertificate?.subject.CN).toBe('alice')
   })
 })
+
+it.skipIf(spawnSync('openssl', ['version']).status !== 0)(
+  'authorities in the pfx of a name are its own: what it lets in cannot resume its session at another',
+  async () => {
+    const contexts = { 'a.example': { pfx: await pack(a, bob.cert) }, 'x.b.example': b }
+    const { seen, port } = await serveTls({ ...own, requestCert: true, ca: [alice.cert], contexts })
+    const session = await takeSession(port, { ...bob, servername: 'a.example' })
+    expect(seen[0]?.tls?.peerCertificate?.subject.CN).toBe('bob')
+    expect(await refused(port, { ...bob, servername: 'x.b.example', session })).toMatch(REFUSED)
+    expect(seen.length).toBe(1)
+  }
+)
+
+/** A key pair and the certificate of an authority in one PKCS #12, which only OpenSSL's program writes. */
+async function pack({ key, cert }: KeyPair, authority: string): Promise<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'hotsocket-pfx-'))
+  cleanUp(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'key'), key)
+  await writeFile(join(folder, 'cert'), cert)
+  await writeFile(join(folder, 'authority'), authority)
+  const parts = ['-inkey', 'key', '-in', 'cert', '-certfile', 'authority']
+  const options = { cwd: folder, encoding: 'buffer' } as const
+  const { stdout } = await promisify(execFile)(
+    'openssl',
+    ['pkcs12', '-export', '-passout', 'pass:', ...parts],
+    options
+  )
+  return stdout
+}
 
 describe('reloadTls', () => {
   it('new handshakes get the new certificate, open connections live on', async () => {
@@ -261,6 +312,21 @@ describe('reloadTls', () => {
       expect(seen.map((details) => details?.tls?.peerCertificate?.subject.CN)).toEqual(['alice', 'bob'])
     }
   )
+
+  it('with ticketKeys of its own needs others for other authorities: old sessions would outlive the old ones', async () => {
+    const ticketKeys = Buffer.alloc(48, 1)
+    const { server, port } = await serveTls({ ...own, requestCert: true, ca: alice.cert, ticketKeys })
+    const session = await takeSession(port, alice)
+    const reload = (tls: TlsReload) => fault(() => server.reloadTls(tls))
+    const told = /^invalid-option: .*new ca, crl or contexts need new ticketKeys/
+    expect(reload({ ca: bob.cert })).toMatch(told)
+    expect(reload({ crl: [] })).toMatch(told)
+    expect(reload({ ca: bob.cert, ticketKeys: new Uint8Array(48).fill(1) as Buffer })).toMatch(told)
+    expect(reload(await makeCertificate('fresh'))).toBe('none')
+    expect(reload({ ca: bob.cert, ticketKeys: Buffer.alloc(48, 2) })).toBe('none')
+    expect(await refused(port, { ...alice, session })).toMatch(REFUSED)
+    await open(port, bob)
+  })
 
   it('what is wrong is refused, and the old one stays', async () => {
     const { server, port } = await serveTls({ ...own, contexts: { 'a.example': a } })
