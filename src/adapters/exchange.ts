@@ -14,6 +14,10 @@ import {
 /** Kinds of messages that carry a stream of bytes: binary ones, or text. */
 export type StreamEncoding = 'binary' | 'text'
 
+/** Above that many bytes that nobody takes, nothing more is read. */
+const MAX_AHEAD_BYTES = 256 * 1024
+/** What a message costs besides its payload, so that empty ones count. */
+const MESSAGE_BYTES = 64
 /** Most bytes that wait when a connection closes and nobody takes them. */
 const MAX_KEPT_BYTES = 16 * 1024 * 1024
 
@@ -33,11 +37,11 @@ export function failureOf({ wasClean, initiator, code, reason, cause }: CloseDet
 
 /**
  * The messages of a connection, one by one, from now on: none goes to its `onmessage` any more. Only those are read for which
- * somebody waits, and up to highWatermarkBytes more.
+ * somebody waits, and 256 KiB more.
  */
 export class MessageSource<T> {
   readonly #connection: Connection<T>
-  /** What came while nobody waited, where the connection itself does not keep it; null: the place of one that is under way. */
+  /** What came while nobody waited; null: the place of one that is under way. */
   readonly #kept: { message: Message | null }[] = []
   #keptBytes = 0
   /** Begun at once, for `next`. */
@@ -53,7 +57,7 @@ export class MessageSource<T> {
     this.#first.catch(() => {})
     connection.onmessage = (message) => {
       this.#fill(this.#reserve(), message)
-      connection.pause()
+      if (this.#keptBytes > MAX_AHEAD_BYTES) connection.pause()
     }
   }
 
@@ -119,7 +123,7 @@ export class MessageSource<T> {
 
   #fill(place: { message: Message | null }, message: Message): void {
     place.message = message
-    this.#keptBytes += message.bytes.length
+    this.#keptBytes += MESSAGE_BYTES + message.bytes.length
     this.#wake()
     if (this.#keptBytes > MAX_KEPT_BYTES && this.#kept.length > 1) this.#connection.terminate()
   }
@@ -128,7 +132,7 @@ export class MessageSource<T> {
     const message = this.#kept[0]?.message ?? null
     if (message === null) return null
     this.#kept.shift()
-    this.#keptBytes -= message.bytes.length
+    this.#keptBytes -= MESSAGE_BYTES + message.bytes.length
     return message
   }
 

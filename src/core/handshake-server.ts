@@ -34,7 +34,6 @@ export class HandshakeRequest {
   readonly target: string
   /** The path of the target, not decoded, never empty. */
   readonly path: string
-  readonly headers: HeaderFields
   /** The host the client asked for, with its port if it named one: from a trusted proxy, the target if absolute, or Host. */
   readonly host: string
   /** Subprotocols that the client offers, in its order of preference; none twice. */
@@ -45,20 +44,34 @@ export class HandshakeRequest {
   readonly remoteAddress: string | null
   /** The request came over TLS, to here or to a trusted proxy. */
   readonly isSecure: boolean
-  /** Who the client is: the name that the option `auth` has verified. Without that null; then `onhandshake` may set it. */
+  /**
+   * Who the client is: the name that the option `auth` has verified, after which `headers` has no Authorization any more. Without
+   * that null; then `onhandshake` may set it.
+   */
   user: string | null = null
   readonly #transport: TransportFacts | null
+  #headers: HeaderFields
 
   constructor(head: RequestHead, parts: RequestParts, from: RequestOrigin) {
     this.target = head.target
     this.path = parts.path
-    this.headers = head.headers
+    this.#headers = head.headers
     this.host = from.host ?? parts.host
     this.protocols = parts.protocols
     this.extensions = parts.extensions
     this.remoteAddress = from.remoteAddress
     this.isSecure = from.isSecure
     this.#transport = from.transport ?? null
+  }
+
+  /** @internal Says who it is, and forgets by what that was proved: a request may be kept, and logged. */
+  identify(user: string): void {
+    this.user = user
+    this.#headers = this.#headers.without('authorization')
+  }
+
+  get headers(): HeaderFields {
+    return this.#headers
   }
 
   /** The method: there is no other in a handshake. */

@@ -50,6 +50,12 @@ export class HeaderFields implements Iterable<[string, string]> {
     return this.#values.has(name.toLowerCase())
   }
 
+  /** Makes the same without the fields of a name. */
+  without(name: string): HeaderFields {
+    const key = name.toLowerCase()
+    return new HeaderFields(this.raw.filter((_, i) => this.raw[i - (i % 2)]!.toLowerCase() !== key))
+  }
+
   *[Symbol.iterator](): Generator<[string, string]> {
     for (const [name, value] of this.#values) {
       yield [name, typeof value === 'string' ? value : value.join(separatorOf(name))]

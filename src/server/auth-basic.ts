@@ -1,10 +1,10 @@
 // Owns Basic (RFC 7617) on the server's side. Must not know other schemes, nor sockets.
 import { randomBytes } from 'node:crypto'
 import { type Credentials, quote } from '../auth/challenges.js'
-import { callable, checkOptions, object, refuseOption } from '../checks.js'
+import { checkOptions, object, refuseOption } from '../checks.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
 import type { AuthScheme, Verdict } from './auth.js'
-import { decodeText, equalSecrets, realm, refuseResult } from './auth-checks.js'
+import { decodeText, equalSecrets, lookup, realm, refuseResult } from './auth-checks.js'
 
 /** Options of `basic`. Besides `realm` it needs `verify` or `credentials`, and not both. */
 export interface BasicOptions {
@@ -28,12 +28,12 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
  */
 export function basic(options: BasicOptions): AuthScheme {
   if (object(options) !== null) refuseOption('basic takes an object with realm, and verify or credentials')
-  checkOptions(options, { realm, verify: callable, credentials })
+  checkOptions(options, { realm, verify: lookup('verify'), credentials })
   if (options.realm === undefined) refuseOption('basic needs a realm')
   if ((options.verify === undefined) === (options.credentials === undefined)) {
     refuseOption('basic needs verify or credentials, and not both')
   }
-  const verify = options.verify ?? verifyBy(new Map(Object.entries(options.credentials!)))
+  const verify = options.verify?.bind(options) ?? verifyBy(new Map(Object.entries(options.credentials!)))
   return new Basic(options.realm, verify)
 }
 

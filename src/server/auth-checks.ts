@@ -1,13 +1,18 @@
 // Owns what Basic and Digest share on the server's side: the realm, text out of headers, comparing secrets.
 // Must not know either scheme.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Check } from '../checks.js'
+import { type Check, refuseOption } from '../checks.js'
 import { WebSocketError } from '../core/errors.js'
 import { describe } from '../core/message.js'
 
 /** Checks a realm: it stands in a header, between quotes. */
 export const realm: Check = (value) =>
   typeof value === 'string' && /^[\x20-\x7e]+$/.test(value) ? null : 'printable ASCII, one character at least'
+
+/** Checks for a function, without a word of what is there instead: it may be a password. */
+export function lookup(name: string): Check {
+  return (value) => (typeof value === 'function' ? null : refuseOption(`${name} must be a function`))
+}
 
 /** Whether text can be no password, nor a name: RFC 7617 §2 allows no control characters. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for.

@@ -2,19 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { type Credentials, quote } from '../auth/challenges.js'
 import { type DigestAlgorithm, digestAlgorithm, digestKey, digestResponse } from '../auth/digest-rules.js'
-import {
-  type Check,
-  callable,
-  checkOptions,
-  integer,
-  MAX_TIMEOUT_MS,
-  object,
-  oneOf,
-  refuseOption
-} from '../checks.js'
+import { type Check, checkOptions, integer, MAX_TIMEOUT_MS, object, oneOf, refuseOption } from '../checks.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
 import type { AuthScheme, Verdict } from './auth.js'
-import { decodeText, equalSecrets, realm, refuseResult } from './auth-checks.js'
+import { decodeText, equalSecrets, lookup, realm, refuseResult } from './auth-checks.js'
 import { type NonceState, Nonces } from './nonces.js'
 
 /** What a lookup of a secret returns; null or undefined: there is no such user. */
@@ -45,8 +36,8 @@ export interface DigestOptions {
 
 const CHECKS: { readonly [Name in keyof Required<DigestOptions>]: Check } = {
   realm,
-  password: callable,
-  hash: callable,
+  password: lookup('password'),
+  hash: lookup('hash'),
   algorithm: oneOf('SHA-512-256', 'SHA-256', 'MD5'),
   nonceLifetimeMs: integer(1, MAX_TIMEOUT_MS),
   nonceKey
@@ -103,7 +94,7 @@ class Digest implements AuthScheme {
       digestAlgorithm(algorithm) ?? refuseOption(`the OpenSSL of this Node.js has no ${algorithm}`)
     this.#findsHashes = options.password === undefined
     this.#lookup = (options.password ?? options.hash!).bind(options)
-    this.#nonces = new Nonces(nonceKey.slice(), nonceLifetimeMs)
+    this.#nonces = new Nonces(Uint8Array.from(nonceKey), nonceLifetimeMs)
   }
 
   challenge(isStale: boolean): string {

@@ -2,6 +2,7 @@
 // Must not know what any scheme means, nor sockets.
 import { type Credentials, parseCredentials } from '../auth/challenges.js'
 import type { HandshakeRequest, Refusal } from '../core/handshake-server.js'
+import { refuseResult } from './auth-checks.js'
 
 /** One way to find out who the client is: what `basic` and `digest` return. */
 export interface AuthScheme {
@@ -41,13 +42,17 @@ export class Authenticator {
     const scheme = this.#schemes.find((one) => one.takes(credentials))
     if (scheme === undefined) return this.#deny('credentials of a scheme that is not offered')
     const verdict = scheme.authenticate(credentials, request)
-    return verdict instanceof Promise
-      ? verdict.then((settled) => this.#settle(settled, scheme))
-      : this.#settle(verdict, scheme)
+    // A promise of another library is one, too.
+    return typeof (verdict as Partial<Promise<Verdict>> | null)?.then === 'function'
+      ? Promise.resolve(verdict).then((settled) => this.#settle(settled, scheme))
+      : this.#settle(verdict as Verdict, scheme)
   }
 
+  /** What is no verdict must not let anybody in. */
   #settle(verdict: Verdict, scheme: AuthScheme): Authentication {
-    if (verdict.user !== null) return verdict
+    const user = (verdict as Verdict | null | undefined)?.user
+    if (typeof user === 'string') return { user }
+    if (verdict?.user !== null) refuseResult('authenticate', '{ user } with a string, or null', user)
     return this.#deny(verdict.reason, verdict.isStale === true ? scheme : null)
   }
 

@@ -231,7 +231,7 @@ export class Opening<T> implements ArrivalHandler {
         this.#log('handshake-denied', `auth: ${authentication.reason}`)
         return this.#refuse(authentication.refusal)
       }
-      request.user = authentication.user
+      request.identify(authentication.user)
       this.#ask(request, rest)
     })
   }

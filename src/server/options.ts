@@ -196,7 +196,10 @@ function withDefaults(options: ServerOptions): ResolvedOptions {
 const MAX_HOPS = 100
 
 function auth(value: unknown): string | null {
-  const isScheme = (one: unknown) => typeof (one as AuthScheme | null)?.authenticate === 'function'
+  const isScheme = (one: unknown) =>
+    ['challenge', 'takes', 'authenticate'].every(
+      (name) => typeof (one as Record<string, unknown> | null | undefined)?.[name] === 'function'
+    )
   // Not a word of what it is: it may be a password.
   if (![value].flat().every(isScheme))
     refuseOption('auth must be what basic or digest return, or a list of that')

@@ -39,3 +39,9 @@ it('iterates over lower-case names and joined values, and keeps the raw ones', (
   ])
   expect(headers.raw).toEqual(['B', '1', 'A', '2', 'b', '3'])
 })
+
+it('makes the same without the fields of a name, values that look like it left alone', () => {
+  const fields = new HeaderFields(['A', 'b', 'B', 'c', 'b', 'B', 'C', 'b'])
+  expect(fields.without('b').raw).toEqual(['A', 'b', 'C', 'b'])
+  expect([...fields.without('x')]).toEqual([...fields])
+})

@@ -331,6 +331,15 @@ describe('Digest', () => {
     expect((await ask(server, digestOf({ nonce: await nonceOf(server) }))).status).toBe(299)
   })
 
+  it('copies nonceKey, also out of a Buffer: it may be wiped', async () => {
+    const nonceKey = Buffer.alloc(32, 7)
+    const server = await serveFor(digestFor({ nonceKey }))
+    nonceKey.fill(0)
+    const forger = digestFor({ nonceKey: new Uint8Array(32) })
+    const [, nonce = ''] = /nonce="([^"]+)"/.exec(forger.challenge(false)) ?? []
+    expect((await ask(server, digestOf({ nonce }))).status).toBe(401)
+  })
+
   it('takes nonces of others with the same nonceKey, and of nobody else', async () => {
     const nonceKey = new Uint8Array(32).fill(7)
     const [one, other, third] = [
@@ -403,6 +412,44 @@ describe('auth', () => {
     expect(stale.challenges.map((one) => one.endsWith('stale=true'))).toEqual([true, false, false])
   })
 
+  it.each<[string, unknown, number]>([
+    ['a name', { user: 'Ada' }, 299],
+    ['a promise of a name', Promise.resolve({ user: 'Ada' }), 299],
+    // biome-ignore lint/suspicious/noThenProperty: a promise of another library.
+    ['a thenable', { then: (resolve: (verdict: unknown) => void) => resolve({ user: 'Ada' }) }, 299],
+    // biome-ignore lint/suspicious/noThenProperty: the same.
+    ['a thenable of nobody', { then: (resolve: (verdict: unknown) => void) => resolve({ user: null }) }, 401],
+    ['nobody', { user: null, reason: 'x' }, 401],
+    ['nothing', undefined, 500],
+    ['an empty object', {}, 500],
+    ['a promise of an empty object', Promise.resolve({}), 500],
+    ['no name', { user: undefined }, 500],
+    ['true', { user: true }, 500],
+    ['a bare true', true, 500]
+  ])('a scheme of the application that returns %s', async (_, verdict, status) => {
+    const scheme = { challenge: () => 'X', takes: () => true, authenticate: () => verdict } as AuthScheme
+    const server = await serveFor(scheme)
+    expect((await ask(server, 'X y')).status).toBe(status)
+  })
+
+  it.each(['at once', 'later'])('what it has verified is not in the request any more: %s', async (when) => {
+    const verify = () => (when === 'later' ? Promise.resolve(true) : true)
+    const seen: unknown[] = []
+    const server = await serve({
+      auth: basic({ realm: 'r', verify }),
+      keepRequest: true,
+      onhandshake: ({ headers, user }) => void seen.push(user, headers.get('authorization'))
+    })
+    const auth = { username: 'a', password: 'hunter2' }
+    const connection = await connect(server.url!, { auth, headers: { 'X-Other': 'y' } })
+    const [client] = server.clients
+    const { headers } = client!.request!
+    expect(seen).toEqual(['a', null])
+    expect([headers.has('authorization'), headers.get('x-other')]).toEqual([false, 'y'])
+    expect(headers.raw.join()).not.toMatch(/Basic|authorization/i)
+    await connection.close()
+  })
+
   it('comes behind the policies, and before onhandshake', async () => {
     const verify = vi.fn(() => false)
     const onhandshake = vi.fn()
@@ -461,6 +508,35 @@ describe('auth', () => {
   ])('%s is an error that says so', (_, make, expected) => {
     expect(make).toThrow(WebSocketError)
     expect(make).toThrow(expected)
+  })
+
+  it.each<[string, () => unknown, string]>([
+    ['verify', () => basic({ realm: 'r', verify: 'hunter2' as never }), 'verify must be a function'],
+    ['password', () => digest({ realm: 'r', password: 'hunter2' as never }), 'password must be a function'],
+    ['hash', () => digest({ realm: 'r', hash: 'hunter2' as never }), 'hash must be a function'],
+    ['nonceKey', () => digestFor({ nonceKey: 'hunter2' as never }), 'nonceKey must be 32 bytes'],
+    ['credentials', () => basic({ realm: 'r', credentials: 'hunter2' as never }), 'credentials must be']
+  ])('a secret given as %s does not stand in the error', (_, make, expected) => {
+    expect(make).toThrow(expected)
+    expect(make).not.toThrow('hunter2')
+  })
+
+  it('a scheme needs all of its three functions', () => {
+    const half = { authenticate: () => ({ user: 'a' }) }
+    expect(() => new AsyncServer({ auth: half as never })).toThrow('auth must be what basic or digest return')
+  })
+
+  it('verify, as password, is called on its options', async () => {
+    const options = {
+      realm: 'r',
+      allowed: 'a',
+      verify(username: string) {
+        return username === this.allowed
+      }
+    }
+    const { allowed, ...rest } = options
+    const server = await serveFor(basic(Object.assign(Object.create({ allowed }), rest) as typeof options))
+    expect((await ask(server, basicOf('a:b'))).status).toBe(299)
   })
 
   it('an option that is no scheme does not stand in the error: it may be a password', () => {
