@@ -1,6 +1,6 @@
 // Owns one open connection as its transport and its protocol see it: the way of events to handlers, reading that stops and
 // goes on, time limits, the end. Must not know servers or clients, nor how bytes are carried.
-import type { ConnectionOwner, ConnectionSettings } from './connection-settings.js'
+import type { ConnectionSettings } from './connection-settings.js'
 import { APPLICATION_PAUSED, Extras, Flag, PAUSED, WAITS_FOR_LIFE } from './connection-state.js'
 import { ReadyState } from './connection-status.js'
 import { toHandlerError, WebSocketError } from './core/errors.js'
