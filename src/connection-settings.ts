@@ -3,6 +3,7 @@ import type { Timeouts } from './clock.js'
 import type { Connection } from './connection.js'
 import type { TimedConnection } from './connection-timers.js'
 import type { CloseDetails } from './core/closing.js'
+import type { Counters } from './core/counters.js'
 import type { WebSocketError } from './core/errors.js'
 import type { Message } from './core/message.js'
 import type { ProtocolSettings } from './core/terms.js'
@@ -44,6 +45,8 @@ export interface ConnectionSettings<T> {
   readonly keepsMessages: boolean
   /** Where connections subscribe to topics; null: there are none. */
   readonly topics: Topics<T> | null
+  /** What they count together. */
+  readonly counters: Counters
   /** Connections put themselves in here when they open, and out when they are over. */
   readonly connections: Set<Connection<T>>
   /** The last resort for what `onerror` itself throws. */

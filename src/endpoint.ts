@@ -5,6 +5,7 @@ import { Connection } from './connection.js'
 import type { ConnectionOwner, ConnectionSettings, SlowPolicy } from './connection-settings.js'
 import { ConnectionTimers } from './connection-timers.js'
 import { CloseCode, type CloseDetails } from './core/closing.js'
+import { Counters } from './core/counters.js'
 import type { NegotiatedExtension } from './core/extension.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import type { Limits } from './core/limits.js'
@@ -38,6 +39,8 @@ export interface EndpointOptions<T> {
   readonly keepRequest: boolean
   /** Shared with other endpoints. Default: its own. */
   readonly timers?: ConnectionTimers
+  /** What connections count, shared with other endpoints. Default: its own. */
+  readonly counters?: Counters
   /** Where open connections are kept, shared with other endpoints. Default: its own. */
   readonly connections?: Set<Connection<T>>
 }
@@ -60,12 +63,15 @@ export interface Opened<T> {
 export class Endpoint<T> {
   /** The open connections, in the order in which they opened. */
   readonly connections: Set<Connection<T>>
+  /** What all connections count that ever opened, and the handshakes. */
+  readonly counters: Counters
   readonly #settings: ConnectionSettings<T>
   readonly #keepRequest: boolean
 
   constructor(options: EndpointOptions<T>) {
     const { timers = new ConnectionTimers() } = options
     this.connections = options.connections ?? new Set()
+    this.counters = options.counters ?? new Counters()
     this.#keepRequest = options.keepRequest
     this.#settings = {
       protocol: { role: options.role, limits: options.limits, environment },
@@ -74,6 +80,7 @@ export class Endpoint<T> {
       // Who called `connect` holds the connection in the hand; a server's application is called.
       keepsMessages: options.role === 'client',
       connections: this.connections,
+      counters: this.counters,
       topics: options.topics ?? null,
       logger: options.logger,
       lowWatermarkBytes: options.lowWatermarkBytes,

@@ -19,20 +19,22 @@ export { ReadyState, type SendOptions, type SendStatus } from './connection-stat
 export { CloseCode, type CloseDetails } from './core/closing.js'
 export type { Environment } from './core/environment.js'
 export { type ErrorCode, type RefusalResponse, WebSocketError } from './core/errors.js'
-export type {
-  AcceptedExtension,
-  Extension,
-  ExtensionData,
-  ExtensionOffer,
-  ExtensionParameter,
-  ExtensionSession,
-  SlicedWork
+export {
+  type AcceptedExtension,
+  CompressionCounts,
+  type Extension,
+  type ExtensionData,
+  type ExtensionOffer,
+  type ExtensionParameter,
+  type ExtensionSession,
+  type SlicedWork
 } from './core/extension.js'
 export { ControlFrame, Frame, type FrameOptions, type Masking } from './core/frame.js'
 export { HandshakeRequest, type Refusal } from './core/handshake-server.js'
 export type { HeaderSource } from './core/head-writer.js'
 export { HeaderBit, Opcode } from './core/header.js'
 export { HeaderFields } from './core/header-fields.js'
+export type { HistogramCounts } from './core/histogram.js'
 export type { Limits } from './core/limits.js'
 export {
   BinaryMessage,
@@ -53,22 +55,34 @@ export type {
   TransportDetails
 } from './core/transport-details.js'
 
+export type { CloseEvent, ErrorEvent, HandshakeEvent, OpenEvent } from './diagnostics.js'
 export { DeflateFrame, type DeflateFrameOptions } from './extensions/deflate-frame.js'
 export { DeflateMessage, type DeflateMessageOptions } from './extensions/deflate-message.js'
 export type { DeflateOptions } from './extensions/deflate-options.js'
 export { LOG_LEVELS, type Logger, type LogLevel } from './log.js'
 export { type FrameReader, MessageReader } from './message-reader.js'
 export { MessageWriter } from './message-writer.js'
+export {
+  type HistogramMetric,
+  METRICS,
+  type Metric,
+  type PlainMetric,
+  type Sample
+} from './metrics/metric-table.js'
+export type { ExportOptions, MetricsRegistry, RegisteredMetric } from './metrics/prometheus.js'
+export type { CloseCount, HandshakeOutcome, ServerMetrics } from './metrics/server-metrics.js'
 export type { SentCallback } from './receipts.js'
 export { AsyncServer, type AsyncServerOptions } from './server/async-server.js'
 export type { AuthScheme, Verdict } from './server/auth.js'
 export { type BasicOptions, basic } from './server/auth-basic.js'
 export { type DigestOptions, digest, type SecretLookup } from './server/auth-digest.js'
 export type { Acceptance, HandshakeDecision } from './server/decision.js'
+export type { DrainOptions, DrainResult } from './server/drain-options.js'
 export type { ProxyHeaders, TrustProxy } from './server/forwarded.js'
 export type { ServerHandlers } from './server/handlers.js'
 export type { AttachOptions, ListenAt, ServerOptions } from './server/options.js'
 export {
+  type RestartResult,
   type ServeWorkersOptions,
   serveWorkers,
   type WorkerExit,

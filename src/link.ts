@@ -3,6 +3,7 @@
 import type { ConnectionSettings } from './connection-settings.js'
 import { APPLICATION_PAUSED, Extras, Flag, PAUSED, WAITS_FOR_LIFE } from './connection-state.js'
 import { ReadyState } from './connection-status.js'
+import { bytesOfRows, increment } from './core/counters.js'
 import { toHandlerError, WebSocketError } from './core/errors.js'
 import type { NegotiatedExtension } from './core/extension.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
@@ -10,6 +11,7 @@ import type { Message } from './core/message.js'
 import type { PieceHandler } from './core/pieces.js'
 import { Protocol } from './core/protocol.js'
 import type { ProtocolHandler } from './core/protocol-handler.js'
+import { channels } from './diagnostics.js'
 import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
 import type { Intake } from './intake.js'
 import { OwnHandlers } from './own-handlers.js'
@@ -79,6 +81,7 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
     this.request = request
     this.enlist(true)
     this.settings.pingTimeouts.start(this)
+    if (channels.open.hasSubscribers) channels.open.publish({ connection: this.self, request })
     this.prepare()
     callHandler(this, () => this.onopen())
     // `onopen` may have given others.
@@ -129,6 +132,7 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   /** @internal */
   handleBytes(bytes: Uint8Array): void {
     this.flags &= ~WAITS_FOR_LIFE
+    this.settings.counters.bytesIn += bytes.length
     this.core.receiveBytes(bytes)
     this.flush()
   }
@@ -136,6 +140,7 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   /** @internal */
   handleRows(table: Int32Array, from: number, to: number, chunk: Uint8Array, texts: readonly string[]): void {
     this.flags &= ~WAITS_FOR_LIFE
+    this.settings.counters.bytesIn += bytesOfRows(table, from, to)
     this.core.receiveRows(table, from, to, chunk, texts)
     this.flush()
   }
@@ -161,7 +166,9 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
 
   /** @internal Stops reading early: what a peer that does not read goes on sending would be answered into memory. */
   handleWaiting(): void {
-    const { onslow, lowWatermarkBytes } = this.settings
+    const { onslow, lowWatermarkBytes, counters } = this.settings
+    // Where it stands is by when it began.
+    if (!counters.waiting.has(this)) counters.waiting.set(this, performance.now())
     if (onslow === 'pause' && this.pressureBytes > lowWatermarkBytes)
       this.pauseReading(Flag.PAUSED_BY_PRESSURE)
   }
@@ -173,6 +180,8 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
     const { queue } = this.transport
     this.receipts?.reportSent(queue.sentBytes)
     if (queue.pendingBytes === 0) {
+      const { waiting } = this.settings.counters
+      if (waiting.size > 0) waiting.delete(this)
       this.core.drained()
       this.flush()
     }
@@ -189,7 +198,9 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
     this.stopPings()
     const { queue } = this.transport
     const { sentBytes } = queue
+    this.countEnd()
     const details = this.core.end(cause, queue.pendingBytes > 0)
+    increment(this.settings.counters.closes, `${details.initiator} ${details.code}`)
     const extras = this.openExtras()
     extras.end(details)
     queue.clear()
@@ -197,12 +208,14 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
     // An end that loses bytes has a cause.
     if (details.cause !== null) this.receipts?.reportUnsent(details.cause)
     this.receipts = null
+    if (channels.close.hasSubscribers) channels.close.publish({ connection: this.self, details })
     callHandler(this, () => this.onclose(details.code, details.reason, details))
     extras.wakeClosed(details)
   }
 
   /** @internal The hot path: no closure. */
   handleMessage(message: Message): void {
+    this.settings.counters.messagesIn++
     if (this.extras?.intake != null && this.putAside(message)) return
     try {
       const result = this.onmessage(message)
@@ -210,6 +223,11 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
     } catch (error) {
       this.failHandler(error)
     }
+  }
+
+  /** @internal A message was told piece by piece. */
+  countMessage(): void {
+    this.settings.counters.messagesIn++
   }
 
   /** @internal */
@@ -221,11 +239,13 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   handlePong(payload: Uint8Array, roundTripMs: number | null): void {
     this.settings.pongTimeouts.stop(this)
     this.extras?.answerPings(payload)
+    if (roundTripMs !== null) this.settings.counters.roundTrips.add(roundTripMs)
     callHandler(this, () => this.onpong(payload, roundTripMs))
   }
 
   /** @internal */
   handleError(error: WebSocketError): void {
+    if (channels.error.hasSubscribers) channels.error.publish({ connection: this.self, error })
     callErrorHandler(this.settings.logger, () => this.onerror(error))
   }
 
@@ -328,6 +348,16 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   protected openExtras(): Extras {
     this.extras ??= new Extras()
     return this.extras
+  }
+
+  /** What it took with it. */
+  private countEnd(): void {
+    const { counters } = this.settings
+    const { queue } = this.transport
+    counters.waiting.delete(this)
+    counters.finishedBytesOut += queue.sentBytes
+    const { messageCount, streamCount } = this.core.deferredMessages
+    counters.messagesUnsent += queue.messageCount + messageCount + streamCount
   }
 
   /** Gives a message to those who take messages themselves. Returns false if they do not want it. */

@@ -13,6 +13,8 @@ export interface PiecesOwner extends HandlerCaller {
   onframedata(bytes: Uint8Array): unknown
   onframeend(): unknown
   onmessageend(): unknown
+  /** A message is whole. */
+  countMessage(): void
   /** So many bytes wait for being read. */
   handleUnread(byteLength: number): void
 }
@@ -62,6 +64,7 @@ export class Pieces implements PieceHandler {
   handleMessageEnd(): void {
     this.#reader?.end()
     this.#reader = null
+    this.#owner.countMessage()
     callHandler(this.#owner, () => this.#owner.onmessageend())
   }
 

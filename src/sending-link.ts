@@ -31,9 +31,11 @@ export abstract class SendingLink<T> extends Link<T> implements WriterOwner {
     const { queue } = this.transport
     const isPlain = options === undefined && this.settings.autoFragmentBytes === 0
     if (!(isPlain ? this.core.send(message) : this.core.send(message, this.choose(options)))) {
+      this.settings.counters.messagesRefused++
       if (callback !== null) refuseCallback(this, callback)
       return 'dropped'
     }
+    this.settings.counters.messagesOut++
     const isDeferred = this.core.deferredMessages.messageCount > 0
     if (callback !== null || isDeferred || this.receipts?.isComplete === true) {
       const end = isDeferred ? Number.POSITIVE_INFINITY : queue.sentBytes + queue.pendingBytes
@@ -95,6 +97,17 @@ export abstract class SendingLink<T> extends Link<T> implements WriterOwner {
     return new Promise((resolve) => this.openExtras().waiters.drained.push(resolve))
   }
 
+  /** @internal Bytes that the kernel has taken. */
+  get sentBytes(): number {
+    return this.transport.queue.sentBytes
+  }
+
+  /** @internal Whether messages wait: the kernel refuses bytes, or an earlier message is not whole. */
+  get holdsMessages(): boolean {
+    const { messageCount, streamCount } = this.core.deferredMessages
+    return this.transport.queue.isWriting || messageCount + streamCount > 0
+  }
+
   /** @internal */
   get autoFragmentBytes(): number {
     return this.settings.autoFragmentBytes
@@ -115,6 +128,7 @@ export abstract class SendingLink<T> extends Link<T> implements WriterOwner {
 
   /** @internal */
   handleLastPiece(): void {
+    this.settings.counters.messagesOut++
     this.handleWritten(true)
   }
 

@@ -6,6 +6,7 @@ import type { Connection } from '../connection.js'
 import { HANDLER_NAMES } from '../connection-settings.js'
 import { ConnectionTimers } from '../connection-timers.js'
 import { CloseCode, type CloseDetails } from '../core/closing.js'
+import { Counters } from '../core/counters.js'
 import { Endpoint } from '../endpoint.js'
 import { createLogger } from '../log.js'
 import { type ClientHandlers, ClientOwner } from './handlers.js'
@@ -32,6 +33,7 @@ export class Agent {
   readonly #connections = new Set<Connection<unknown>>()
   readonly #defaults: ClientOptions
   readonly #timers = new ConnectionTimers()
+  readonly #counters = new Counters()
   readonly #sessions = new TlsSessions()
   readonly #timeouts = new Map<number, Timeouts<Cancellable>>()
   readonly #openings = new Set<Cancellable>()
@@ -64,6 +66,7 @@ export class Agent {
       limits: resolved,
       keepRequest: false,
       timers: this.#timers,
+      counters: this.#counters,
       // Each connection has a type of data of its own; here they are only kept.
       connections: this.#connections as Set<unknown> as Set<Connection<T>>
     })

@@ -74,6 +74,16 @@ export interface AcceptedExtension {
   readonly session: ExtensionSession
 }
 
+/** Bytes of payload that an extension has compressed and decompressed since it was made, before and after. */
+export class CompressionCounts {
+  /** What was to be sent, as it was and as it became; what came out no shorter, and was sent as it was, included. */
+  plainBytesOut = 0
+  codedBytesOut = 0
+  /** What arrived compressed, and what it became. */
+  codedBytesIn = 0
+  plainBytesIn = 0
+}
+
 /** An extension that an endpoint can negotiate. One object serves many connections. */
 export interface Extension {
   /** The names it goes by, at least one. */
@@ -82,6 +92,8 @@ export interface Extension {
   readonly rsv: number
   /** Opcodes that it gives a meaning to, out of 3-7. */
   readonly opcodes: readonly number[]
+  /** What it has compressed, of all servers and clients that have it. Default: `server.metrics()` knows nothing of it. */
+  readonly compression?: Readonly<CompressionCounts>
   /** Client: the offers, in order of preference; later ones are fallbacks. */
   offers(): readonly ExtensionOffer[]
   /** Server: accepts an offer (`environment`: the kernels and all else that a session may need), or returns null to decline it (the client's next offer is tried). */

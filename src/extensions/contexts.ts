@@ -1,5 +1,6 @@
 // Owns zlib's contexts of one extension: those that wait to be used again, and the account of those that connections
 // keep. Must not know what is inflated or deflated.
+import type { CompressionCounts } from '../core/extension.js'
 import type { Deflater, DeflaterOptions, Inflater, Kernels } from '../core/kernels.js'
 
 /** Contexts of one kind that wait: more are in use at a time only while long messages are worked on in slices. */
@@ -9,12 +10,15 @@ const MAX_WAITING = 4
 export class ContextPool {
   readonly #kernels: Kernels
   readonly #maxBytes: number
+  /** Where codecs count what they deflate and inflate. */
+  readonly counts: CompressionCounts
   readonly #inflaters: Inflater[] = []
   /** By their options, see `kindOf`. */
   readonly #deflaters = new Map<number, Deflater[]>()
   #reservedBytes = 0
 
-  constructor(kernels: Kernels, maxBytes: number) {
+  constructor(kernels: Kernels, maxBytes: number, counts: CompressionCounts) {
+    this.counts = counts
     this.#kernels = kernels
     this.#maxBytes = maxBytes
   }

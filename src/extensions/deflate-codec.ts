@@ -85,11 +85,12 @@ export class DeflateCodec {
       const { rest } = inflater
       if (rest !== null) {
         const left = payload.subarray(payload.length - rest)
-        return this.#inflateRest(inflater, isPassing ? left.slice() : left, text, maxBytes)
+        return this.#inflateRest(inflater, isPassing ? left.slice() : left, text, maxBytes, payload.length)
       }
     }
     if (text !== null) {
       this.#giveInflater(inflater)
+      this.#countInflated(payload.length, typeof text === 'number' ? text : text.length)
       return coded(text, sharedText)
     }
     throw this.#fail(inflater, maxBytes)
@@ -103,13 +104,16 @@ export class DeflateCodec {
     if (mayDefer && payload.length > DEFLATED_SLICE_BYTES) return this.#deflateRest(payload)
     if (this.#terms.keepsDeflateWindow) {
       this.#deflater ??= this.#pool.makeDeflater(keptDeflater(this.#terms, this.#options))
-      return coded(this.#deflater.deflateMessage(payload, true, sharedDeflated, 0), sharedDeflated)
+      const kept = this.#deflater.deflateMessage(payload, true, sharedDeflated, 0)
+      this.#countDeflated(payload.length, typeof kept === 'number' ? kept : kept.length)
+      return coded(kept, sharedDeflated)
     }
     const options = this.#lentDeflater(payload.length)
     const deflater = this.#pool.takeDeflater(options)
     const deflated = deflater.deflateMessage(payload, false, sharedDeflated, 0)
     this.#pool.giveDeflater(deflater, options)
     const byteLength = typeof deflated === 'number' ? deflated : deflated.length
+    this.#countDeflated(payload.length, Math.min(byteLength, payload.length))
     return byteLength < payload.length ? coded(deflated, sharedDeflated) : null
   }
 
@@ -120,6 +124,18 @@ export class DeflateCodec {
     this.#lentForDeflating?.close()
     this.#deflater?.close()
     this.#pool.unreserve(this.#reservedBytes)
+  }
+
+  #countDeflated(plainBytes: number, codedBytes: number): void {
+    const { counts } = this.#pool
+    counts.plainBytesOut += plainBytes
+    counts.codedBytesOut += codedBytes
+  }
+
+  #countInflated(codedBytes: number, plainBytes: number): void {
+    const { counts } = this.#pool
+    counts.codedBytesIn += codedBytes
+    counts.plainBytesIn += plainBytes
   }
 
   #takeInflater(): Inflater {
@@ -139,7 +155,13 @@ export class DeflateCodec {
     return failure === 'too-large' ? tooBig(maxBytes) : corrupt()
   }
 
-  #inflateRest(inflater: Inflater, payload: Uint8Array, first: Uint8Array, maxBytes: number): CodeRest {
+  #inflateRest(
+    inflater: Inflater,
+    payload: Uint8Array,
+    first: Uint8Array,
+    maxBytes: number,
+    codedBytes: number
+  ): CodeRest {
     if (inflater !== this.#inflater) this.#lent = inflater
     const pieces = [first]
     let left = payload
@@ -155,6 +177,7 @@ export class DeflateCodec {
       const { rest } = inflater
       if (rest === null) {
         this.#giveInflater(inflater)
+        this.#countInflated(codedBytes, byteLength)
         join = joinInSlices(pieces, byteLength)
       } else {
         left = left.subarray(left.length - rest)
@@ -185,6 +208,7 @@ export class DeflateCodec {
       byteLength += piece.length
       from = to
       if (to < length) return null
+      this.#countDeflated(length, keepsDeflateWindow ? byteLength : Math.min(byteLength, length))
       if (!keepsDeflateWindow) {
         deflater.reset()
         this.#pool.giveDeflater(deflater, options)

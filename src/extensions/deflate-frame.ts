@@ -1,14 +1,15 @@
 // Owns deflate-frame (draft-tyoshino-hybi-websocket-perframe-deflate-06), which WebKit called x-webkit-deflate-frame:
 // its parameters in both roles, and which frames are compressed.
 import type { Environment } from '../core/environment.js'
-import type {
-  AcceptedExtension,
-  Extension,
-  ExtensionData,
-  ExtensionOffer,
-  ExtensionParameter,
-  ExtensionSession,
-  SlicedWork
+import {
+  type AcceptedExtension,
+  CompressionCounts,
+  type Extension,
+  type ExtensionData,
+  type ExtensionOffer,
+  type ExtensionParameter,
+  type ExtensionSession,
+  type SlicedWork
 } from '../core/extension.js'
 import { HeaderBit } from '../core/header.js'
 import { ContextPool } from './contexts.js'
@@ -61,6 +62,8 @@ export class DeflateFrame implements Extension {
   readonly names: readonly string[] = NAMES
   readonly rsv: number = HeaderBit.RSV1
   readonly opcodes: readonly number[] = []
+  /** What it has compressed and decompressed so far. */
+  readonly compression: Readonly<CompressionCounts> = new CompressionCounts()
   readonly #options: ResolvedDeflateOptions
   readonly #keeps: boolean
   readonly #windowBits: number
@@ -131,7 +134,7 @@ export class DeflateFrame implements Extension {
   }
 
   #poolOf({ kernels }: Environment): ContextPool {
-    this.#pool ??= new ContextPool(kernels, this.#options.maxContextBytes)
+    this.#pool ??= new ContextPool(kernels, this.#options.maxContextBytes, this.compression)
     return this.#pool
   }
 }

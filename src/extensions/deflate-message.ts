@@ -1,13 +1,14 @@
 // Owns permessage-deflate (RFC 7692): its parameters in both roles, and which messages are compressed.
 import type { Environment } from '../core/environment.js'
-import type {
-  AcceptedExtension,
-  Extension,
-  ExtensionData,
-  ExtensionOffer,
-  ExtensionParameter,
-  ExtensionSession,
-  SlicedWork
+import {
+  type AcceptedExtension,
+  CompressionCounts,
+  type Extension,
+  type ExtensionData,
+  type ExtensionOffer,
+  type ExtensionParameter,
+  type ExtensionSession,
+  type SlicedWork
 } from '../core/extension.js'
 import { HeaderBit } from '../core/header.js'
 import { ContextPool } from './contexts.js'
@@ -80,6 +81,8 @@ export class DeflateMessage implements Extension {
   readonly names: readonly string[] = [NAME]
   readonly rsv: number = HeaderBit.RSV1
   readonly opcodes: readonly number[] = []
+  /** What it has compressed and decompressed so far. */
+  readonly compression: Readonly<CompressionCounts> = new CompressionCounts()
   readonly #options: ResolvedDeflateOptions
   readonly #own: Terms
   readonly #number = ++count
@@ -161,7 +164,7 @@ export class DeflateMessage implements Extension {
   }
 
   #poolOf({ kernels }: Environment): ContextPool {
-    this.#pool ??= new ContextPool(kernels, this.#options.maxContextBytes)
+    this.#pool ??= new ContextPool(kernels, this.#options.maxContextBytes, this.compression)
     return this.#pool
   }
 

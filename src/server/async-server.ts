@@ -13,9 +13,18 @@ import { Endpoint } from '../endpoint.js'
 import { type Tier, tier } from '../kernels/index.js'
 import { createLogger, type Logger, logConnectionError } from '../log.js'
 import type { MessageReader } from '../message-reader.js'
+import { type ExportOptions, exportMetrics, type MetricsRegistry } from '../metrics/prometheus.js'
+import { type ServerMetrics, takeMetrics } from '../metrics/server-metrics.js'
 import type { PublishOptions } from '../topics/publish-options.js'
 import { type TopicCounts, Topics } from '../topics/topics.js'
 import type { HandshakeDecision } from './decision.js'
+import { Drain } from './drain.js'
+import {
+  type DrainOptions,
+  type DrainResult,
+  type ResolvedDrainOptions,
+  resolveDrainOptions
+} from './drain-options.js'
 import { FrontDoor } from './front-door.js'
 import type { ServerHandlers } from './handlers.js'
 import {
@@ -55,6 +64,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     this.#onclosing = resolve
   })
   #closed: Promise<void> | null = null
+  #drained: Promise<DrainResult> | null = null
 
   /** Throws WebSocketError 'invalid-option', naming the option that is wrong. */
   constructor(options: AsyncServerOptions<T> = {}) {
@@ -132,6 +142,24 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   /** The topics that clients subscribe to: `[...server.topics]` has each with the number of its subscribers. */
   get topics(): TopicCounts {
     return this.#topics
+  }
+
+  /** Its figures at this moment; goes through all clients, so once a second is often enough. */
+  metrics(): ServerMetrics {
+    const { connections, counters } = this.#parts.endpoint
+    return takeMetrics({ connections, counters, topics: this.#topics, extensions: this.#options.extensions })
+  }
+
+  /**
+   * Has a `Registry` of `prom-client` show its metrics, which are read when the registry is; several servers may share one if their
+   * `labels` differ. Returns what ends that. Throws WebSocketError 'invalid-argument' for another object, and for labels that
+   * another server of the registry has.
+   *
+   * @example
+   * server.exportMetrics(register) // import { register } from 'prom-client'
+   */
+  exportMetrics(registry: MetricsRegistry, options: ExportOptions = {}): () => void {
+    return exportMetrics(this, registry, options)
   }
 
   /** The port it listens at; null unless it listens at one. */
@@ -222,7 +250,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
       await (this.#listening ?? this.listen())
     } catch (error) {
       // That `close` was called before it listened is an end like any other.
-      if (this.#closed === null) throw error
+      if (this.#closed === null && this.#drained === null) throw error
     }
     const onsignal = (signal: NodeJS.Signals) => {
       process.off('SIGINT', onsignal).off('SIGTERM', onsignal)
@@ -245,6 +273,34 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     this.#closed ??= this.#close(code, reason)
     this.#onclosing()
     await this.#closed
+  }
+
+  /**
+   * Ends gracefully: accepts nothing more, asks the clients to leave, each at a moment of its own within `jitterMs`, and not
+   * before the kernel has taken what is queued for it; then closes. Who is still there at `deadlineMs` is dropped. A client that
+   * does not answer the close frame is dropped after closeTimeoutMs. Resolves when all is over. If it has begun before, that
+   * one goes on; `close` cuts it short. Rejects with WebSocketError 'invalid-option', 'invalid-argument'.
+   */
+  async drain(options: DrainOptions = {}): Promise<DrainResult> {
+    const resolved = resolveDrainOptions(options)
+    this.#drained ??= this.#drain(resolved)
+    return this.#drained
+  }
+
+  async #drain(options: ResolvedDrainOptions): Promise<DrainResult> {
+    const { connections, counters } = this.#parts.endpoint
+    const { door } = this.#parts
+    this.#state = 'closing'
+    door.stopListening()
+    this.#logger.info(`draining ${connections.size} connections within ${options.deadlineMs} ms`)
+    const isOpening = () => this.#closed === null && door.isOpening
+    const holds = (client: Connection<T>) => this.#topics.holds(client)
+    const result = await new Drain({ connections, counters, isOpening, holds }, options).run()
+    await this.close(options.code, options.reason)
+    const { left, dropped, unsentMessages, durationMs } = result
+    const outcome = `drained in ${Math.round(durationMs)} ms: ${left} clients left, ${dropped} were dropped`
+    this.#logger.info(`${outcome}, ${unsentMessages} messages were not sent`)
+    return result
   }
 
   async #listen(options: ResolvedOptions): Promise<this> {

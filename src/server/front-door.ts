@@ -126,13 +126,24 @@ export class FrontDoor<T> {
     return detach
   }
 
-  /** Accepts nothing more, and drops the handshakes under way. */
-  stopAccepting(): void {
+  /** Whether handshakes are under way that are decided. */
+  get isOpening(): boolean {
+    for (const opening of this.#context.openings) if (opening.isPending) return true
+    return false
+  }
+
+  /** Accepts nothing more; handshakes under way may end. */
+  stopListening(): void {
     this.#isAccepting = false
     for (const detach of this.#detachers) detach()
     this.#listener?.close()
     this.#listener = null
     this.#http?.close()
+  }
+
+  /** Accepts nothing more, and drops the handshakes under way. */
+  stopAccepting(): void {
+    this.stopListening()
     for (const opening of [...this.#context.openings]) opening.destroy()
     this.#context.handshakeTimeouts.clear()
     this.#context.closeTimeouts.clear()

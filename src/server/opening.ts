@@ -3,7 +3,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Timeouts } from '../clock.js'
-import { WebSocketError } from '../core/errors.js'
+import { increment } from '../core/counters.js'
+import { type ErrorCode, WebSocketError } from '../core/errors.js'
 import { acceptKey } from '../core/handshake-key.js'
 import {
   chooseProtocol,
@@ -17,10 +18,12 @@ import {
 import { HeaderFields } from '../core/header-fields.js'
 import { HeadParser, REQUEST_LINE, type RequestHead, type RequestLine } from '../core/http-head.js'
 import { isTrustedOrigin } from '../core/origin.js'
+import { channels } from '../diagnostics.js'
 import type { Endpoint } from '../endpoint.js'
 import { acceptExtensions, closeExtensions } from '../extensions/negotiation.js'
 import { environment } from '../kernels/index.js'
 import type { Logger } from '../log.js'
+import type { HandshakeOutcome } from '../metrics/server-metrics.js'
 import { type ArrivalHandler, StreamArrival } from '../transport/arrival.js'
 import type { EngineArrival } from '../transport/engine-arrival.js'
 import type { Authenticator } from './auth.js'
@@ -66,6 +69,8 @@ export class Opening<T> implements ArrivalHandler {
   readonly #isSecure: boolean
   /** The client that a proxy speaks for; null: the peer is the client. */
   #remote: Source | null = null
+  /** What was asked, once it is known. */
+  #request: HandshakeRequest | null = null
 
   /** `arrive` makes the arrival with its handler. */
   constructor(
@@ -146,6 +151,9 @@ export class Opening<T> implements ArrivalHandler {
 
   /** @internal */
   handleClose(): void {
+    // Whoever only looks whether somebody is there has not begun a handshake.
+    if (this.#state === 'deciding' || (this.#state === 'reading' && this.#parser !== null))
+      this.#conclude('lost', 'the client is gone')
     this.#end()
   }
 
@@ -183,6 +191,7 @@ export class Opening<T> implements ArrivalHandler {
     if (source.address !== peer.address || source.port !== peer.port) this.#remote = source
     if (upgrade.kind === 'refused') return this.#refuseFor(upgrade.error, upgrade.status)
     const { request } = upgrade
+    this.#request = request
     const { error, status } = this.#checkPolicy(request)
     if (error !== null) return this.#refuseFor(error, status)
     this.#authenticate(request, rest)
@@ -228,8 +237,7 @@ export class Opening<T> implements ArrivalHandler {
     const authenticate = () => authenticator.authenticate(request)
     this.#await('auth', authenticate, (authentication) => {
       if (authentication.user === null) {
-        this.#log('handshake-denied', `auth: ${authentication.reason}`)
-        return this.#refuse(authentication.refusal)
+        return this.#deny(authentication.refusal, `auth: ${authentication.reason}`)
       }
       request.identify(authentication.user)
       this.#ask(request, rest)
@@ -265,8 +273,14 @@ export class Opening<T> implements ArrivalHandler {
 
   #answer(request: HandshakeRequest, rest: Uint8Array, decision: HandshakeDecision<T>): void {
     if (!isRefusal(decision)) return this.#accept(request, rest, decision ?? {})
-    this.#log('handshake-denied', `status ${decision.status}`)
-    this.#refuse(decision)
+    this.#deny(decision, `status ${decision.status}`)
+  }
+
+  #deny(refusal: Refusal, detail: string): void {
+    // What cannot be encoded is no denial, but a fault.
+    encodeRefusal(refusal)
+    this.#log('handshake-denied', detail)
+    this.#refuse(refusal)
   }
 
   #accept(request: HandshakeRequest, rest: Uint8Array, acceptance: Acceptance<T>): void {
@@ -289,6 +303,7 @@ export class Opening<T> implements ArrivalHandler {
       throw error
     }
     const arrival = this.#arrival
+    this.#conclude('accepted', '')
     this.#end()
     endpoint.adopt(arrival instanceof StreamArrival ? arrival.stream : arrival, {
       data: acceptance.data as T,
@@ -304,6 +319,7 @@ export class Opening<T> implements ArrivalHandler {
   #failHandler(who: string, cause: unknown): void {
     const detail = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
     this.#context.logger.error(`${who} failed, the client gets 500: ${detail}`)
+    this.#conclude('handler-failed', detail)
     this.#refuse({ status: 500 })
   }
 
@@ -339,7 +355,16 @@ export class Opening<T> implements ArrivalHandler {
     this.#context.closeTimeouts.stop(this)
   }
 
-  #log(code: string, detail: string): void {
+  /** Counts what became of the handshake, and tells who wants to know. */
+  #conclude(outcome: HandshakeOutcome, detail: string): void {
+    increment(this.#context.endpoint.counters.handshakes, outcome)
+    if (!channels.handshake.hasSubscribers) return
+    const remoteAddress = this.#remoteAddress
+    channels.handshake.publish({ outcome, detail, remoteAddress, request: this.#request })
+  }
+
+  #log(code: ErrorCode, detail: string): void {
+    this.#conclude(code, detail)
     this.#context.logger.info(
       `refused a handshake of ${this.#remoteAddress ?? 'a local peer'} (${code}): ${detail}`
     )

@@ -3,17 +3,19 @@
 import { availableParallelism } from 'node:os'
 import { resolve as resolvePath } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 import { type Check, checkOptions, integer, MAX_TIMEOUT_MS } from '../checks.js'
 import { CloseCode, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
-import type { CloseOrder, ListeningReport, WorkerTask } from './worker-task.js'
+import { type DrainOptions, type DrainResult, resolveDrainOptions } from './drain-options.js'
+import type { CloseOrder, DrainOrder, DrainReport, ListeningReport, WorkerTask } from './worker-task.js'
 
 /** Delay before a crashed worker is started again: it doubles with each crash, up to the second value. */
 const MIN_RESTART_MS = 100
 const MAX_RESTART_MS = 10_000
 /** A worker that has listened for so long begins with the short delay again. */
 const STABLE_MS = 10_000
+const STOP_TIMEOUT_MS = 5000
 
 /** A worker that has ended although nobody asked it to. */
 export interface WorkerExit {
@@ -88,14 +90,31 @@ function isFunction(value: unknown): string | null {
   return typeof value === 'function' ? null : 'a function'
 }
 
+/** One thread, from its start to its end. */
+interface Thread {
+  readonly worker: Worker
+  readonly control: MessagePort
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>
+  /** Resolves with its port when it listens; rejects if it does not. */
+  readonly listening: Promise<number>
+  /** Since when it listens; null while it does not. */
+  listensSinceMs: number | null
+  drained: DrainResult | null
+}
+
 /** The place of one worker, which several threads may take one after the other. */
 interface Seat {
   readonly index: number
-  thread: { readonly worker: Worker; readonly control: MessagePort; readonly ended: Promise<unknown> } | null
-  /** Since when it listens; null while it does not. */
-  listensSinceMs: number | null
+  thread: Thread | null
   restart: NodeJS.Timeout | null
   restartInMs: number
+}
+
+/** What the restart of a group came to: the sum of what its workers' `drain` did. */
+export interface RestartResult extends DrainResult {
+  /** Workers that crashed meanwhile, or were terminated because they did not stop in time: what their clients had queued is lost. */
+  readonly failedWorkers: number
 }
 
 /** Threads that serve one port; `serveWorkers` makes it. */
@@ -103,7 +122,10 @@ export class WorkerGroup {
   readonly #module: string
   readonly #options: ServeWorkersOptions
   readonly #seats: readonly Seat[]
+  /** All that have not ended: also those that lost their seat to a younger one, or will get one. */
+  readonly #threads = new Set<Thread>()
   #port: number | null
+  #restarted: Promise<RestartResult> | null = null
   #closed: Promise<void> | null = null
 
   /** @internal */
@@ -114,7 +136,6 @@ export class WorkerGroup {
     this.#seats = Array.from({ length: options.workers ?? availableParallelism() }, (_, index) => ({
       index,
       thread: null,
-      listensSinceMs: null,
       restart: null,
       restartInMs: 0
     }))
@@ -127,15 +148,30 @@ export class WorkerGroup {
 
   /** How many workers listen now. */
   get workers(): number {
-    return this.#seats.filter(({ listensSinceMs }) => listensSinceMs !== null).length
+    return this.#seats.filter(({ thread }) => thread !== null && thread.listensSinceMs !== null).length
   }
 
   /** @internal */
   async start(): Promise<void> {
     const [first, ...others] = this.#seats
     // Which port it is may be known only now.
-    this.#port = await this.#startThread(first!)
-    await Promise.all(others.map((seat) => this.#startThread(seat)))
+    this.#port = await this.#fill(first!)
+    await Promise.all(others.map((seat) => this.#fill(seat)))
+  }
+
+  /**
+   * Replaces all workers, one after the other: a new thread loads the module anew and listens, then the old one is told to
+   * `drain` with these options, sends what it has queued, and ends; at `deadlineMs` and stopTimeoutMs more it is terminated. Connections
+   * that the kernel has given to the old one and that it has not accepted are reset. If it has begun before, that one goes on.
+   * Rejects with WebSocketError 'listen-failed' if a new worker does not listen, or the group is closed; then the workers that
+   * were not replaced go on. Rejects with 'invalid-option', 'invalid-argument'.
+   */
+  async restart(options: DrainOptions = {}): Promise<RestartResult> {
+    const resolved = resolveDrainOptions(options)
+    this.#restarted ??= this.#restart(resolved).finally(() => {
+      this.#restarted = null
+    })
+    return this.#restarted
   }
 
   /**
@@ -145,24 +181,57 @@ export class WorkerGroup {
    */
   async close(code: number = CloseCode.GOING_AWAY, reason = ''): Promise<void> {
     encodeClose(code, reason)
-    this.#closed ??= Promise.all(this.#seats.map((seat) => this.#stop(seat, { code, reason }))).then(() => {})
+    this.#closed ??= this.#close({ code, reason })
     await this.#closed
   }
 
-  async #stop(seat: Seat, order: CloseOrder): Promise<void> {
-    if (seat.restart !== null) clearTimeout(seat.restart)
-    const { thread } = seat
-    if (thread === null) return
-    thread.control.postMessage(order)
-    const { stopTimeoutMs = 5000 } = this.#options
-    const end = () => void thread.worker.terminate()
-    const timer = stopTimeoutMs === 0 ? undefined : setTimeout(end, stopTimeoutMs)
-    await thread.ended
-    clearTimeout(timer)
+  async #close(order: CloseOrder): Promise<void> {
+    for (const { restart } of this.#seats) if (restart !== null) clearTimeout(restart)
+    const { stopTimeoutMs = STOP_TIMEOUT_MS } = this.#options
+    await Promise.all([...this.#threads].map((thread) => stop(thread, order, stopTimeoutMs)))
   }
 
-  /** Resolves with its port when it listens. */
-  #startThread(seat: Seat): Promise<number> {
+  async #restart(options: DrainOptions & { readonly deadlineMs: number }): Promise<RestartResult> {
+    const beganAt = performance.now()
+    const { stopTimeoutMs = STOP_TIMEOUT_MS } = this.#options
+    const limitMs = options.deadlineMs === 0 || stopTimeoutMs === 0 ? 0 : options.deadlineMs + stopTimeoutMs
+    const sum = { clients: 0, left: 0, dropped: 0, unsentMessages: 0, failedWorkers: 0 }
+    for (const seat of this.#seats) {
+      const old = await this.#replace(seat)
+      if (old === null) continue
+      await stop(old, { drain: options }, Math.min(limitMs, MAX_TIMEOUT_MS))
+      if (old.drained === null) sum.failedWorkers++
+      sum.clients += old.drained?.clients ?? 0
+      sum.left += old.drained?.left ?? 0
+      sum.dropped += old.drained?.dropped ?? 0
+      sum.unsentMessages += old.drained?.unsentMessages ?? 0
+    }
+    return { ...sum, durationMs: performance.now() - beganAt }
+  }
+
+  /** Has a new thread take a seat as soon as it listens. Returns the one that had it, or null. */
+  async #replace(seat: Seat): Promise<Thread | null> {
+    if (this.#closed === null) {
+      const thread = this.#startThread(seat)
+      await thread.listening
+      if (seat.restart !== null) clearTimeout(seat.restart)
+      const old = seat.thread
+      Object.assign(seat, { thread, restart: null, restartInMs: 0 })
+      this.#options.onlisten?.(seat.index)
+      if (this.#closed === null) return old
+    }
+    throw new WebSocketError('listen-failed', { detail: 'the group was closed while it was restarted' })
+  }
+
+  /** Has a thread take a free seat. Resolves with its port when it listens. */
+  async #fill(seat: Seat): Promise<number> {
+    seat.thread = this.#startThread(seat)
+    const port = await seat.thread.listening
+    this.#options.onlisten?.(seat.index)
+    return port
+  }
+
+  #startThread(seat: Seat): Thread {
     const { port1: control, port2 } = new MessageChannel()
     const workerData: WorkerTask = {
       module: this.#module,
@@ -176,34 +245,39 @@ export class WorkerGroup {
     worker.on('error', (cause: unknown) => {
       error = cause instanceof Error ? cause : new Error(String(cause))
     })
-    const ended = new Promise<number>((resolve) => worker.on('exit', resolve))
     const { startTimeoutMs = 30_000 } = this.#options
     const giveUp = () => {
       error = new Error(`it does not listen after ${startTimeoutMs} ms`)
       void worker.terminate()
     }
     const timer = startTimeoutMs === 0 ? undefined : setTimeout(giveUp, startTimeoutMs)
-    seat.thread = { worker, control, ended }
-    return new Promise((resolve, reject) => {
-      control.once('message', ({ port }: ListeningReport) => {
+    const ended = new Promise<void>((resolve) => worker.on('exit', () => resolve()))
+    const listening = new Promise<number>((resolve, reject) => {
+      control.on('message', (report: ListeningReport | DrainReport) => {
+        if ('drained' in report) {
+          thread.drained = report.drained
+          return
+        }
         clearTimeout(timer)
-        seat.listensSinceMs = performance.now()
-        resolve(port ?? 0)
-        this.#options.onlisten?.(seat.index)
+        thread.listensSinceMs = performance.now()
+        resolve(report.port ?? 0)
       })
       worker.on('exit', (exitCode) => {
         clearTimeout(timer)
+        this.#threads.delete(thread)
         const detail = `worker ${seat.index}: ${error?.message ?? `it ended with code ${exitCode}`}`
         reject(new WebSocketError('listen-failed', { detail, cause: error }))
-        this.#leave(seat, error, exitCode)
+        if (seat.thread === thread) this.#leave(seat, thread, error, exitCode)
       })
     })
+    const thread: Thread = { worker, control, ended, listening, listensSinceMs: null, drained: null }
+    this.#threads.add(thread)
+    return thread
   }
 
-  /** A thread has ended. */
-  #leave(seat: Seat, error: Error | null, exitCode: number): void {
-    const { listensSinceMs } = seat
-    seat.thread = seat.listensSinceMs = null
+  /** A thread has ended that has a seat. */
+  #leave(seat: Seat, { listensSinceMs }: Thread, error: Error | null, exitCode: number): void {
+    seat.thread = null
     // At the start, what never listened is a failure of `serveWorkers`.
     if (this.#closed !== null || (listensSinceMs === null && seat.restartInMs === 0)) return
     const isStable = listensSinceMs !== null && performance.now() - listensSinceMs >= STABLE_MS
@@ -211,10 +285,22 @@ export class WorkerGroup {
     seat.restart = setTimeout(() => {
       seat.restart = null
       // If it fails it comes here again.
-      this.#startThread(seat).catch(() => {})
+      this.#fill(seat).catch(() => {})
     }, seat.restartInMs)
     this.#options.onexit?.({ index: seat.index, error, exitCode, restartInMs: seat.restartInMs })
   }
+}
+
+/** Gives a thread its order and resolves when it has ended, by itself or, after `limitMs` (0: never), terminated. */
+async function stop(thread: Thread, order: CloseOrder | DrainOrder, limitMs: number): Promise<void> {
+  thread.control.postMessage(order)
+  const end = () => void thread.worker.terminate()
+  const timer = limitMs === 0 ? undefined : setTimeout(end, limitMs)
+  await thread.ended
+  clearTimeout(timer)
+  // Its last word may still be on its way.
+  const last = receiveMessageOnPort(thread.control) as { message: DrainReport } | undefined
+  if (last !== undefined) thread.drained = last.message.drained
 }
 
 function nextDelay(delayMs: number): number {

@@ -3,12 +3,9 @@
 import { workerData } from 'node:worker_threads'
 import { WebSocketError } from '../core/errors.js'
 import type { AsyncServer } from './async-server.js'
-import type { CloseOrder, ListeningReport, WorkerTask } from './worker-task.js'
+import type { CloseOrder, DrainOrder, DrainReport, ListeningReport, WorkerTask } from './worker-task.js'
 
 const { module, index, count, port, control } = workerData as WorkerTask
-const ordered = new Promise<CloseOrder>((resolve) => control.once('message', resolve))
-// It must not keep the thread alive when the server is closed and nothing else is left.
-control.unref()
 
 serve().catch((error: unknown) => {
   // Out of the promise, so that the thread ends with it whatever the process does about rejections.
@@ -21,9 +18,24 @@ async function serve(): Promise<void> {
   const server = await loadServer()
   await server.listen({ reusePort: true, ...(port === null ? {} : { port }) })
   control.postMessage({ port: server.port } satisfies ListeningReport)
-  const { code, reason } = await ordered
-  await server.close(code, reason)
+  await obey(server)
   control.close()
+}
+
+/** Does what it is told to until the server is closed. */
+function obey(server: AsyncServer<unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    control.on('message', (order: CloseOrder | DrainOrder) => {
+      if ('drain' in order) drain(server, order).then(resolve, reject)
+      else server.close(order.code, order.reason).then(resolve, reject)
+    })
+    // It must not keep the thread alive when the server is closed and nothing else is left.
+    control.unref()
+  })
+}
+
+async function drain(server: AsyncServer<unknown>, order: DrainOrder): Promise<void> {
+  control.postMessage({ drained: await server.drain(order.drain) } satisfies DrainReport)
 }
 
 async function loadServer(): Promise<AsyncServer<unknown>> {

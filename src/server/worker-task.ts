@@ -1,5 +1,6 @@
 // Owns what threads of `serveWorkers` and the one that starts them tell each other.
 import type { MessagePort } from 'node:worker_threads'
+import type { DrainOptions, DrainResult } from './drain-options.js'
 
 /** What a thread is given when it starts. */
 export interface WorkerTask {
@@ -19,7 +20,17 @@ export interface ListeningReport {
   readonly port: number | null
 }
 
-/** To the thread, once: arguments of the server's `close`. */
+/** To the thread, at most once: arguments of the server's `drain`. A `CloseOrder` may follow. */
+export interface DrainOrder {
+  readonly drain: DrainOptions
+}
+
+/** From the thread, after a `DrainOrder`: what came of it. */
+export interface DrainReport {
+  readonly drained: DrainResult
+}
+
+/** To the thread, at most once: arguments of the server's `close`. */
 export interface CloseOrder {
   readonly code: number
   readonly reason: string

@@ -59,6 +59,11 @@ export class SlowClients<T> {
     return client.send(publication.message) !== 'dropped'
   }
 
+  /** Whether publications wait for a client. */
+  holds(client: Connection<T>): boolean {
+    return this.#queues.has(client)
+  }
+
   /** A client is over: what waits for it never gets there. */
   forget(client: Connection<T>): void {
     const queue = this.#queues.get(client)
@@ -68,13 +73,12 @@ export class SlowClients<T> {
   }
 
   #wait(client: Connection<T>, { message }: Publication<T>, key: string | null): void {
-    let queue = this.#queues.get(client)
-    if (queue === undefined) {
-      queue = new SlowQueue(this.#settings.maxOverflowBytes)
-      this.#queues.set(client, queue)
-      void this.#sendLater(client, queue)
-    }
+    const known = this.#queues.get(client)
+    const queue = known ?? new SlowQueue(this.#settings.maxOverflowBytes)
     for (const one of queue.put(message, key)) this.#drop(client, one)
+    if (known !== undefined) return
+    this.#queues.set(client, queue)
+    void this.#sendLater(client, queue)
   }
 
   /** Sends what waits as soon as the client takes it. */

@@ -63,6 +63,11 @@ export class Topics<T> implements TopicCounts {
     return true
   }
 
+  /** Whether publications wait for a connection that does not keep up. */
+  holds(connection: Connection<T>): boolean {
+    return this.#slow.holds(connection)
+  }
+
   /** The connection is over. */
   forget(connection: Connection<T>): void {
     this.#slow.forget(connection)

@@ -1,6 +1,7 @@
 // Owns one thread's side of the addon's epoll engine: one call from C++ delivers what all ready sockets had to say, one
 // call back sends what all connections answered. Must not know the protocol. The other half is native/engine.
 import { type EngineBinding, RECORD_WORDS, STUCK_WORDS, TEXTS } from '../core/engine-binding.js'
+import { Histogram } from '../core/histogram.js'
 import { ROW_WORDS, Row, RowFlag, RowKind } from '../core/layout.js'
 import type { SharedBytes } from '../core/prepared.js'
 import { EngineArrival } from './engine-arrival.js'
@@ -26,6 +27,7 @@ const MAX_RECORDS = 16 * 1024
 const MAX_TEXTS = 8 * 1024
 /** UTF-16 units collected before they are encoded: longer strings cost more, since they are no young objects. */
 const PART_UNITS = 16 * 1024
+const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
 const NO_PIECES: readonly Uint8Array[] = []
 
 /** Bun has libuv's names, and ends the process when one is called; on Deno its polls never fire. */
@@ -56,6 +58,9 @@ export class EngineLoop {
   #pieceBytes = 0
   /** Batches so far. */
   batchCount = 0
+  /** Rows of each batch, and records of each flush. */
+  readonly batchSizes = new Histogram(BATCH_SIZES)
+  readonly flushSizes = new Histogram(BATCH_SIZES)
   /** Transports with something in this turn's send arena, or something to do after it. */
   #dirty: EngineTransport[] = []
   #isScheduled = false
@@ -196,6 +201,7 @@ export class EngineLoop {
   flush(): void {
     const count = this.#recordCount
     if (count === 0) return
+    this.flushSizes.add(count)
     const pieces = this.#pieces ?? NO_PIECES
     this.#recordCount = this.#used = this.#pieceBytes = 0
     this.#epoch++
@@ -250,7 +256,10 @@ export class EngineLoop {
   /** A batch, or a part of it. Handlers catch what applications throw; an exception here would end the engine. */
   #onbatch = (from: number, to: number, total: number, ...texts: string[]): void => {
     const table = this.#table
-    if (from === 0) this.batchCount++
+    if (from === 0) {
+      this.batchCount++
+      this.batchSizes.add(total)
+    }
     for (let row = from; row < to; ) {
       const at = row * ROW_WORDS
       const slot = table[at + Row.SLOT]!

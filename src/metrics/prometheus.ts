@@ -1,0 +1,137 @@
+// Owns the way of metrics into a registry of the application's `prom-client`, which is no dependency of this package. Must
+// not know how the registry shows them.
+import { WebSocketError } from '../core/errors.js'
+import { describe } from '../core/message.js'
+import { METRICS, type Metric } from './metric-table.js'
+import type { ServerMetrics } from './server-metrics.js'
+
+/** What a `Registry` of `prom-client` is asked for (version 14 or newer). */
+export interface MetricsRegistry {
+  registerMetric(metric: RegisteredMetric): void
+  removeSingleMetric(name: string): void
+}
+
+/** A metric as a registry of `prom-client` asks for it. */
+export interface RegisteredMetric {
+  get(): Promise<unknown>
+}
+
+/** Somebody who has metrics. */
+export interface MeteredServer {
+  metrics(): ServerMetrics
+}
+
+/** Options of `AsyncServer.exportMetrics`. */
+export interface ExportOptions {
+  /** Labels of all values of this server, e.g. `{ server: 'chat' }`. Default: none. */
+  labels?: Labels
+}
+
+type Labels = Readonly<Record<string, string>>
+
+/** The servers of one registry: they share its metrics. */
+class Exported {
+  /** With their labels. */
+  readonly servers = new Map<MeteredServer, Labels>()
+  #snapshots: readonly (readonly [Labels, ServerMetrics])[] | null = null
+
+  /** The figures of all, taken once however many metrics the registry asks for at a time. */
+  get snapshots(): readonly (readonly [Labels, ServerMetrics])[] {
+    if (this.#snapshots === null) {
+      this.#snapshots = [...this.servers].map(([server, labels]) => [labels, server.metrics()] as const)
+      queueMicrotask(() => {
+        this.#snapshots = null
+      })
+    }
+    return this.#snapshots
+  }
+}
+
+const exportedTo = new WeakMap<MetricsRegistry, Exported>()
+
+/** See `AsyncServer.exportMetrics`. */
+export function exportMetrics(
+  server: MeteredServer,
+  registry: MetricsRegistry,
+  { labels = {} }: ExportOptions
+): () => void {
+  if (typeof registry?.registerMetric !== 'function') {
+    const detail = `exportMetrics takes a Registry of prom-client, not ${describe(registry)}`
+    throw new WebSocketError('invalid-argument', { detail })
+  }
+  const exported = exportedTo.get(registry) ?? new Exported()
+  const { servers } = exported
+  for (const [other, taken] of servers) {
+    if (other !== server && sortedText(taken) !== sortedText(labels)) continue
+    const detail = `the registry has metrics of a server with the labels ${JSON.stringify(taken)} already; give this one others`
+    throw new WebSocketError('invalid-argument', { detail })
+  }
+  if (servers.size === 0) {
+    for (const metric of METRICS) registry.registerMetric(new ExportedMetric(metric, exported))
+    exportedTo.set(registry, exported)
+  }
+  servers.set(server, { ...labels })
+  return () => {
+    if (!servers.delete(server) || servers.size > 0) return
+    exportedTo.delete(registry)
+    for (const { name } of METRICS) registry.removeSingleMetric(name)
+  }
+}
+
+interface Value {
+  readonly metricName?: string
+  readonly labels: Readonly<Record<string, string | number>>
+  readonly value: number
+}
+
+/** One metric of all servers of a registry, read when the registry asks. */
+class ExportedMetric implements RegisteredMetric {
+  /** The registry may change it. */
+  name: string
+  readonly help: string
+  readonly type: Metric['kind']
+  readonly aggregator = 'sum'
+  readonly #metric: Metric
+  readonly #exported: Exported
+
+  constructor(metric: Metric, exported: Exported) {
+    this.name = metric.name
+    this.help = metric.help
+    this.type = metric.kind
+    this.#metric = metric
+    this.#exported = exported
+  }
+
+  async get() {
+    const { name, help, type, aggregator } = this
+    const values: Value[] = []
+    for (const [labels, metrics] of this.#exported.snapshots) {
+      for (const value of valuesOf(this.#metric, metrics, name))
+        values.push({ ...value, labels: { ...labels, ...value.labels } })
+    }
+    return { name, help, type, aggregator, values }
+  }
+
+  /** Counts belong to the server and are never set back. */
+  reset(): void {}
+}
+
+function valuesOf(metric: Metric, metrics: ServerMetrics, name: string): readonly Value[] {
+  if (metric.kind !== 'histogram') return metric.samples(metrics)
+  const counts = metric.counts(metrics)
+  if (counts === null) return []
+  return [
+    ...counts.buckets.map(({ upTo, count }) => bucketOf(name, upTo, count)),
+    bucketOf(name, '+Inf', counts.count),
+    { metricName: `${name}_sum`, labels: {}, value: counts.sum },
+    { metricName: `${name}_count`, labels: {}, value: counts.count }
+  ]
+}
+
+function bucketOf(name: string, le: number | string, value: number): Value {
+  return { metricName: `${name}_bucket`, labels: { le }, value }
+}
+
+function sortedText(labels: Labels): string {
+  return JSON.stringify(Object.entries(labels).sort())
+}
