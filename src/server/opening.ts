@@ -3,7 +3,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Timeouts } from '../clock.js'
-import { WebSocketError } from '../core/errors.js'
+import type { Connection } from '../connection.js'
+import { type ErrorCode, WebSocketError } from '../core/errors.js'
 import { acceptKey } from '../core/handshake-key.js'
 import {
   chooseProtocol,
@@ -27,7 +28,7 @@ import type { Authenticator } from './auth.js'
 import { type Acceptance, type HandshakeDecision, isRefusal } from './decision.js'
 import type { ForwardedReader, Source } from './forwarded.js'
 import type { ResolvedOptions } from './options.js'
-import { rememberSource, takeSource } from './proxied-streams.js'
+import { rememberSource, sourceOf } from './proxied-streams.js'
 import { ProxyHeaderReader } from './proxy-header.js'
 
 const NO_BYTES = new Uint8Array(0)
@@ -55,6 +56,9 @@ export interface OpeningContext<T> {
   giveToHttp(stream: Duplex, bytes: Uint8Array): void
 }
 
+/** Told once how an opening ended: with a connection, or why not; in the latter case the stream is gone, or has gone to `server.http`. */
+export type OpeningCallback<T> = (outcome: Connection<T> | WebSocketError) => void
+
 /** One opening handshake. */
 export class Opening<T> implements ArrivalHandler {
   /** Where it stands; 'identifying' waits for the header of a proxy, 'refused' for the peer to read the answer and go. */
@@ -66,14 +70,19 @@ export class Opening<T> implements ArrivalHandler {
   readonly #isSecure: boolean
   /** The client that a proxy speaks for; null: the peer is the client. */
   #remote: Source | null = null
+  readonly #onsettled: OpeningCallback<T> | null
+  /** Why there will be no connection; null: that is not known, or nobody wants to. */
+  #failure: WebSocketError | null = null
 
   /** `arrive` makes the arrival with its handler. */
   constructor(
     context: OpeningContext<T>,
     isSecure: boolean,
-    arrive: (handler: ArrivalHandler) => StreamArrival | EngineArrival
+    arrive: (handler: ArrivalHandler) => StreamArrival | EngineArrival,
+    onsettled: OpeningCallback<T> | null = null
   ) {
     this.#context = context
+    this.#onsettled = onsettled
     this.#isSecure = isSecure
     this.#arrival = arrive(this)
     if (context.expectsProxyHeader(this.#arrival.remoteAddress)) this.#state = 'identifying'
@@ -94,7 +103,7 @@ export class Opening<T> implements ArrivalHandler {
   /** Takes a request that an HTTP server has read, and the bytes that came behind it. */
   take(message: IncomingMessage, rest: Uint8Array): void {
     const { method = '', url = '', httpVersion, rawHeaders } = message
-    this.#remote = takeSource(message.socket)
+    this.#remote = sourceOf(message.socket)
     const { maxHeaderCount } = this.#context.options
     if (rawHeaders.length > 2 * maxHeaderCount) {
       const detail = `more than ${maxHeaderCount}`
@@ -147,6 +156,8 @@ export class Opening<T> implements ArrivalHandler {
   /** @internal */
   handleClose(): void {
     this.#end()
+    const detail = 'the peer went amid the opening handshake'
+    this.#onsettled?.(this.#failure ?? new WebSocketError('connection-lost', { detail }))
   }
 
   get #remoteAddress(): string | null {
@@ -189,6 +200,7 @@ export class Opening<T> implements ArrivalHandler {
   }
 
   #giveToHttp(takeRequest: () => Uint8Array): void {
+    this.#remember('malformed-request', 'it asks for no WebSocket')
     if (!this.#context.wantsHttp()) {
       return this.#refuse({ status: 426, body: 'This server speaks WebSocket only.\n' })
     }
@@ -197,6 +209,7 @@ export class Opening<T> implements ArrivalHandler {
     if (this.#remote !== null) rememberSource(stream, this.#remote)
     this.#end()
     this.#context.giveToHttp(stream, bytes)
+    if (this.#failure !== null) this.#onsettled?.(this.#failure)
   }
 
   #checkPolicy(request: HandshakeRequest): { error: WebSocketError | null; status: number } {
@@ -290,7 +303,7 @@ export class Opening<T> implements ArrivalHandler {
     }
     const arrival = this.#arrival
     this.#end()
-    endpoint.adopt(arrival instanceof StreamArrival ? arrival.stream : arrival, {
+    const connection = endpoint.adopt(arrival instanceof StreamArrival ? arrival.stream : arrival, {
       data: acceptance.data as T,
       protocol: chosen,
       extensions: negotiated,
@@ -299,15 +312,18 @@ export class Opening<T> implements ArrivalHandler {
       head: rest,
       remote: this.#remote
     })
+    this.#onsettled?.(connection)
   }
 
   #failHandler(who: string, cause: unknown): void {
+    this.#remember('handler-failed', who, cause)
     const detail = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
     this.#context.logger.error(`${who} failed, the client gets 500: ${detail}`)
     this.#refuse({ status: 500 })
   }
 
   #refuseFor(error: WebSocketError, status: number): void {
+    this.#failure ??= error
     this.#log(error.code, error.message)
     // How the server is set up is nothing for strangers; what their request lacks, they may know.
     const isPolicy = status === 403 || status === 503
@@ -339,7 +355,13 @@ export class Opening<T> implements ArrivalHandler {
     this.#context.closeTimeouts.stop(this)
   }
 
-  #log(code: string, detail: string): void {
+  /** For who waits for the outcome. */
+  #remember(code: ErrorCode, detail: string, cause?: unknown): void {
+    if (this.#onsettled !== null) this.#failure ??= new WebSocketError(code, { detail, cause })
+  }
+
+  #log(code: ErrorCode, detail: string): void {
+    this.#remember(code, detail)
     this.#context.logger.info(
       `refused a handshake of ${this.#remoteAddress ?? 'a local peer'} (${code}): ${detail}`
     )
