@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CloseDetails } from './core/closing.js'
 import type { Intake } from './intake.js'
-import type { Pieces } from './pieces.js'
+import type { PieceKeeper } from './pieces.js'
 import { PingWaiters } from './ping-waiters.js'
 
 /** What is so at the moment; bits of one field. */
@@ -44,7 +44,7 @@ export class Extras {
   /** Messages that the application takes itself; null: it does not. */
   intake: Intake | null = null
   /** Messages that come in pieces; null: they come whole. */
-  pieces: Pieces | null = null
+  pieces: PieceKeeper | null = null
   #waiters: Waiters | null = null
   #pings: PingWaiters | null = null
 
