@@ -74,3 +74,5 @@ export {
 } from './server/serve-workers.js'
 export { Server } from './server/server.js'
 export type { ServerTlsOptions, TlsReload } from './server/server-tls.js'
+export type { SocketAddress, WebSocketOptions } from './websocket/options.js'
+export { WebSocket } from './websocket/websocket.js'
