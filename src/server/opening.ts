@@ -28,7 +28,7 @@ import type { Authenticator } from './auth.js'
 import { type Acceptance, type HandshakeDecision, isRefusal } from './decision.js'
 import type { ForwardedReader, Source } from './forwarded.js'
 import type { ResolvedOptions } from './options.js'
-import { rememberSource, sourceOf } from './proxied-streams.js'
+import { rememberSource, takeSource } from './proxied-streams.js'
 import { ProxyHeaderReader } from './proxy-header.js'
 
 const NO_BYTES = new Uint8Array(0)
@@ -103,7 +103,7 @@ export class Opening<T> implements ArrivalHandler {
   /** Takes a request that an HTTP server has read, and the bytes that came behind it. */
   take(message: IncomingMessage, rest: Uint8Array): void {
     const { method = '', url = '', httpVersion, rawHeaders } = message
-    this.#remote = sourceOf(message.socket)
+    this.#remote = takeSource(message.socket)
     const { maxHeaderCount } = this.#context.options
     if (rawHeaders.length > 2 * maxHeaderCount) {
       const detail = `more than ${maxHeaderCount}`
