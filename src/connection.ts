@@ -225,6 +225,9 @@ export class Connection<T = undefined> extends SendingLink<T> {
       return message
     }
     if (details !== null && details.cause !== null) throw details.cause
+    // A clean end must not hide that something is missing before it.
+    if (intake.isFull)
+      throw new WebSocketError('not-open', { detail: 'messages behind close() were dropped' })
     if (details !== null) return null
     const next = intake.wait()
     const isPressed = this.pressureBytes > this.settings.lowWatermarkBytes
