@@ -3,10 +3,10 @@ import { defineConfig } from 'vitest/config'
 /** Tests of whatever stands on the kernels: they run once for each tier. */
 const tiered = [
   'test/connection*.test.ts',
-  'test/{server,transport,interop,property}/**/*.test.ts',
+  'test/{server,websocket,transport,interop,property}/**/*.test.ts',
   'test/endpoint.test.ts',
   'test/adapters/{duplex,web-streams,websockify}.test.ts',
-  'test/client/{connect,agent,secure}.test.ts'
+  'test/client/{connect,agent,secure,socket}.test.ts'
 ]
 
 // Tests over real sockets and timers may fail on a machine that is busy with something else; one that passes only the

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CloseDetails } from './core/closing.js'
 import type { Intake } from './intake.js'
-import type { Pieces } from './pieces.js'
+import type { PieceKeeper } from './pieces.js'
 import { PingWaiters } from './ping-waiters.js'
 import type { Overflow } from './topics/overflow.js'
 
@@ -51,7 +51,7 @@ export class Extras {
   /** Messages that the application takes itself; null: it does not. */
   intake: Intake | null = null
   /** Messages that come in pieces; null: they come whole. */
-  pieces: Pieces | null = null
+  pieces: PieceKeeper | null = null
   /** What becomes of publications when this client does not keep up; null: what the publisher or the server says. */
   overflow: Overflow | null = null
   #waiters: Waiters | null = null

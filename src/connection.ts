@@ -8,7 +8,7 @@ import { WebSocketError } from './core/errors.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import type { Message } from './core/message.js'
 import type { ChannelIdType, TransportDetails } from './core/transport-details.js'
-import { Intake } from './intake.js'
+import { Intake, sizeOfMessage } from './intake.js'
 import type { LinkParts } from './link.js'
 import { Pieces } from './pieces.js'
 import { Receipts } from './receipts.js'
@@ -41,8 +41,8 @@ export class Connection<T = undefined> extends Subscriber<T> {
 
   /**
    * Takes the connection of a `WebSocket`, which must not be used any more; it begins to read in the next microtask.
-   * `handlers`: as those of `connect`. Throws WebSocketError 'invalid-argument' unless the socket is open and has
-   * neither received frames nor been given away.
+   * `handlers`: as those of `connect`. Throws WebSocketError 'wrong-state' unless the socket is open and has
+   * neither sent nor received frames nor been given away.
    */
   constructor(socket: Wrappable, handlers?: Partial<ConnectionOwner<T>>)
   /** @internal */
@@ -61,7 +61,10 @@ export class Connection<T = undefined> extends Subscriber<T> {
     this.protocol = inner.protocol
     inner.enlist(false)
     inner.stopPings()
-    queueMicrotask(() => this.open(inner.request, NO_BYTES, inner.request !== null))
+    queueMicrotask(() => {
+      this.open(inner.request, NO_BYTES, inner.request !== null)
+      this.letGo()
+    })
   }
 
   /** A UUID (version 4), made when it is first read. */
@@ -201,7 +204,7 @@ export class Connection<T = undefined> extends Subscriber<T> {
       this.openExtras().pieces = new Pieces(this, handlesBegin, handlesData)
       this.core.receiveInPieces()
     } else if (this.settings.keepsMessages && this.extras?.intake == null && !this.isHandled('onmessage')) {
-      const intake = new Intake(true)
+      const intake = new Intake(true, sizeOfMessage)
       this.openExtras().intake = intake
       // Who has waited for `connect` may set one now.
       setImmediate(() => this.handOver(intake))
@@ -214,7 +217,7 @@ export class Connection<T = undefined> extends Subscriber<T> {
       const detail = 'the messages of this connection are told piece by piece'
       throw new WebSocketError('invalid-argument', { detail })
     }
-    extras.intake ??= new Intake(!this.isHandled('onmessage'))
+    extras.intake ??= new Intake(!this.isHandled('onmessage'), sizeOfMessage)
     const { intake, details } = extras
     const message = intake.take()
     if (message !== null) {
@@ -222,6 +225,9 @@ export class Connection<T = undefined> extends Subscriber<T> {
       return message
     }
     if (details !== null && details.cause !== null) throw details.cause
+    // A clean end must not hide that something is missing before it.
+    if (intake.isFull)
+      throw new WebSocketError('not-open', { detail: 'messages behind close() were dropped' })
     if (details !== null) return null
     const next = intake.wait()
     const isPressed = this.pressureBytes > this.settings.lowWatermarkBytes

@@ -2,27 +2,30 @@
 // wait for it, and those it waits for. Must not know connections.
 import { type Message, TextMessage } from './core/message.js'
 
-/** What a message costs besides its payload, in bytes, so that empty ones count. */
-const MESSAGE_BYTES = 64
+/** What a message, or a frame, costs besides its payload, in bytes, so that empty ones count. */
+export const ITEM_BYTES = 64
 
-interface Taker {
-  readonly resolve: (message: Message | null) => void
+interface Taker<Item> {
+  readonly resolve: (item: Item | null) => void
   readonly reject: (error: Error) => void
 }
 
 /** First come, first served. */
-export class Intake {
+export class Intake<Item = Message> {
+  /** How many bytes an item takes, about. */
+  readonly #sizeOf: (item: Item) => number
   /** Whether messages wait here that nobody asks for at the moment. */
   keeps: boolean
   /** Set when what arrives is too much: it is dropped from here on. */
   isFull = false
-  #messages: Message[] = []
-  #takers: Taker[] = []
+  #messages: Item[] = []
+  #takers: Taker<Item>[] = []
   /** About how many bytes wait. */
   byteLength = 0
 
-  constructor(keeps: boolean) {
+  constructor(keeps: boolean, sizeOf: (item: Item) => number) {
     this.keeps = keeps
+    this.#sizeOf = sizeOf
   }
 
   /** Whether somebody waits for a message. */
@@ -31,7 +34,7 @@ export class Intake {
   }
 
   /** Takes a message that arrived. Returns false if it is not for here. */
-  put(message: Message): boolean {
+  put(message: Item): boolean {
     if (this.isFull) return true
     const taker = this.#takers.shift()
     if (taker !== undefined) {
@@ -40,19 +43,19 @@ export class Intake {
     }
     if (!this.keeps) return false
     this.#messages.push(message)
-    this.byteLength += sizeOf(message)
+    this.byteLength += this.#sizeOf(message)
     return true
   }
 
   /** Returns the first message that waits, or null. */
-  take(): Message | null {
+  take(): Item | null {
     const message = this.#messages.shift() ?? null
-    if (message !== null) this.byteLength -= sizeOf(message)
+    if (message !== null) this.byteLength -= this.#sizeOf(message)
     return message
   }
 
   /** Resolves with the next message that arrives, or null if none will; rejects if that is somebody's fault. */
-  wait(): Promise<Message | null> {
+  wait(): Promise<Item | null> {
     return new Promise((resolve, reject) => this.#takers.push({ resolve, reject }))
   }
 
@@ -65,8 +68,8 @@ export class Intake {
   }
 }
 
-/** Without decoding or encoding text for that. */
-function sizeOf(message: Message): number {
+/** How many bytes a message takes, about; without decoding or encoding text for that. */
+export function sizeOfMessage(message: Message): number {
   const isString = message instanceof TextMessage && !message.isEncoded
-  return MESSAGE_BYTES + (isString ? message.payload.length : message.bytes.length)
+  return ITEM_BYTES + (isString ? message.payload.length : message.bytes.length)
 }

@@ -15,6 +15,7 @@ import { channels } from './diagnostics.js'
 import { callErrorHandler, callHandler, type HandlerCaller, watchHandler } from './handler-calls.js'
 import type { Intake } from './intake.js'
 import { OwnHandlers } from './own-handlers.js'
+import type { PieceKeeper } from './pieces.js'
 import type { Receipts } from './receipts.js'
 import type { RowHandler, Transport } from './transport/transport.js'
 
@@ -94,6 +95,14 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   /** @internal */
   get pieces(): PieceHandler | null {
     return this.extras?.pieces ?? null
+  }
+
+  /** @internal From the next message on all come piece by piece to `keeper`, and control frames to handlers as ever. */
+  receiveInPieces(keeper: PieceKeeper): void {
+    const extras = this.openExtras()
+    extras.pieces = keeper
+    this.core.receiveInPieces()
+    if (extras.details !== null) keeper.end(extras.details)
   }
 
   /** @internal */

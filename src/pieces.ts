@@ -19,8 +19,16 @@ export interface PiecesOwner extends HandlerCaller {
   handleUnread(byteLength: number): void
 }
 
+/** Who has the messages of a connection that come piece by piece. */
+export interface PieceKeeper extends PieceHandler {
+  /** The connection is closing, and too much waits: nobody may wait for what still comes. */
+  giveUp(): void
+  /** The connection is over. */
+  end(details: CloseDetails): void
+}
+
 /** Tells messages piece by piece. */
-export class Pieces implements PieceHandler {
+export class Pieces implements PieceKeeper {
   readonly #owner: PiecesOwner
   /** Whether somebody is given the readers. */
   readonly #handlesBegin: boolean

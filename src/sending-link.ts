@@ -4,6 +4,7 @@ import type { SendOptions, SendStatus } from './connection-status.js'
 import { WebSocketError } from './core/errors.js'
 import { Opcode } from './core/header.js'
 import { describe, type Sendable } from './core/message.js'
+import type { MessageStream, StreamOwner } from './core/message-stream.js'
 import { Link } from './link.js'
 import { MessageWriter, type WriterOwner } from './message-writer.js'
 import { checkCallback, Receipts, refuseCallback } from './receipts.js'
@@ -62,6 +63,14 @@ export abstract class SendingLink<T> extends Link<T> implements WriterOwner {
       this.openReceipts().add(null, Number.POSITIVE_INFINITY, resolve)
     )
     return writer.start(stream, sent)
+  }
+
+  /** @internal Begins a message whose frames `owner` writes when it is its turn; null unless the connection is open. */
+  beginStream(opcode: number, owner: StreamOwner): MessageStream | null {
+    const stream = this.core.beginMessage(opcode, owner)
+    // In the row of those that wait, behind those that were sent before.
+    if (stream !== null) this.openReceipts().add(null, Number.POSITIVE_INFINITY, null)
+    return stream
   }
 
   /**

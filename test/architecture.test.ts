@@ -79,7 +79,7 @@ interface Rule {
   readonly mustNot?: readonly ((to: string) => boolean)[]
 }
 
-const isUpper = isIn('server', 'client', 'adapters', 'cli')
+const isUpper = isIn('server', 'client', 'websocket', 'adapters', 'cli')
 const isTop = isIn('adapters', 'cli')
 
 const RULES: readonly Rule[] = [
@@ -106,6 +106,12 @@ const RULES: readonly Rule[] = [
   {
     who: 'servers and clients know no adapter, no command and not the public index',
     applies: isIn('server', 'client'),
+    may: [isAny],
+    mustNot: [isTop, isIn('websocket'), isOneOf('index.ts')]
+  },
+  {
+    who: 'frame-level sockets know no adapter, no command and not the public index',
+    applies: isIn('websocket'),
     may: [isAny],
     mustNot: [isTop, isOneOf('index.ts')]
   },

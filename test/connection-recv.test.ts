@@ -240,6 +240,24 @@ describe('messages that nobody takes', () => {
     expect(count).toBeGreaterThan(0)
   })
 
+  it('are told to be missing if more came behind close() than may wait', async () => {
+    const { peer, client } = await serveOne({ highWatermarkBytes: 1000, lowWatermarkBytes: 1000 })
+    const first = client.recv()
+    const closed = client.close(1000)
+    peer.text('first')
+    for (let i = 0; i < 20; i++) peer.text('x'.repeat(500))
+    peer.close(1000)
+    peer.end()
+    expect((await closed).wasClean).toBe(true)
+    expect((await first).payload).toBe('first')
+    const kept: unknown[] = []
+    const reading = async () => {
+      for await (const { payload } of client) kept.push(payload)
+    }
+    await expect(reading()).rejects.toMatchObject({ code: 'not-open' })
+    expect(kept.length).toBeLessThan(20)
+  })
+
   it('go to an onmessage that is set later, in order', async () => {
     const server = await serve({
       onopen(client) {

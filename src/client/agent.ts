@@ -1,5 +1,6 @@
 // Owns what many outgoing connections share: options as defaults, timers, TLS sessions; and their end all at once.
 // Must not know how a handshake goes.
+import { Duplex } from 'node:stream'
 import { refuseOption, splitHandlers } from '../checks.js'
 import { Timeouts } from '../clock.js'
 import type { Connection } from '../connection.js'
@@ -7,6 +8,7 @@ import { HANDLER_NAMES } from '../connection-settings.js'
 import { ConnectionTimers } from '../connection-timers.js'
 import { CloseCode, type CloseDetails } from '../core/closing.js'
 import { Counters } from '../core/counters.js'
+import { describe } from '../core/message.js'
 import { Endpoint } from '../endpoint.js'
 import { createLogger } from '../log.js'
 import { type ClientHandlers, ClientOwner } from './handlers.js'
@@ -21,6 +23,13 @@ export type ConnectOptions<T = undefined> = ClientOptions &
     data?: T
     /** Aborts the opening handshake: `connect` rejects with 'aborted', whose cause is the signal's reason. No effect once it is open. */
     signal?: AbortSignal
+    /**
+     * A connected stream to do the handshake over, such as one that SSH or a proxy has made; with wss: TLS goes over it first, so
+     * one that is encrypted already goes with ws:. The URL says only what the request asks for. It belongs to the connection from
+     * here on, and is destroyed if the handshake fails; its bytes must not be read by anybody else. One request only: a redirect,
+     * or a 401, is 'unexpected-status', unless `auth` is preemptive. Not with `agent`. Default: none, a socket of its own.
+     */
+    socket?: Duplex
   }
 
 /**
@@ -51,10 +60,11 @@ export class Agent {
    * one by one; `headers` are replaced as a whole. Rejects as `connect` does.
    */
   async connect<T = undefined>(url: string | URL, options: ConnectOptions<T> = {}): Promise<Connection<T>> {
-    const [handlers, { data, signal, ...rest }] = splitHandlers(options, HANDLER_NAMES)
+    const [handlers, { data, signal, socket, ...rest }] = splitHandlers(options, HANDLER_NAMES)
     if (signal !== undefined && !(signal instanceof AbortSignal))
       refuseOption('signal must be an AbortSignal')
     const resolved = resolveClientOptions({ ...this.#defaults, ...withoutUndefined(rest) })
+    if (socket !== undefined) checkSocket(socket, resolved.agent)
     const logger = createLogger(resolved.logLevel, resolved.logger)
     const owner = new ClientOwner<T>(handlers as Partial<ClientHandlers<T>>, logger)
     const endpoint = new Endpoint<T>({
@@ -76,6 +86,7 @@ export class Agent {
       handlers: owner,
       data: data as T,
       signal: signal ?? null,
+      socket: socket ?? null,
       endpoint,
       sessions: this.#sessions,
       timeouts: this.#timeoutsOf(resolved.handshakeTimeoutMs),
@@ -99,6 +110,11 @@ export class Agent {
     this.#timeouts.set(durationMs, timeouts)
     return timeouts
   }
+}
+
+function checkSocket(socket: unknown, agent: unknown): void {
+  if (!(socket instanceof Duplex)) refuseOption(`socket must be a Duplex stream, not ${describe(socket)}`)
+  if (agent !== undefined) refuseOption('socket and agent do not go together: an agent makes sockets itself')
 }
 
 function withoutUndefined<Options extends object>(options: Options): Options {

@@ -2,7 +2,7 @@
 // mean: redirects, credentials and the check of a 101 are opening.ts's.
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTcp, isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { type RefusalResponse, WebSocketError } from '../core/errors.js'
@@ -24,6 +24,8 @@ export interface AttemptSettings {
   readonly fields: readonly (readonly [string, string])[]
   readonly options: ResolvedClientOptions
   readonly sessions: TlsSessions
+  /** The stream to send it over; null: a socket is made. */
+  readonly socket: Duplex | null
   /** Whether the body of an answer is of interest. */
   readonly wantsBody: (status: number) => boolean
 }
@@ -36,8 +38,8 @@ export class Attempt {
   #resolve: (answer: Answer) => void = () => {}
   #reject: (error: WebSocketError) => void = () => {}
   #request: ClientRequest | null = null
-  /** Its own; that of an agent belongs to the agent. */
-  #socket: Socket | null = null
+  /** Its own, or one that was given; that of an agent belongs to the agent. */
+  #socket: Duplex | null = null
   /** The answer's head, and what has come of its body. */
   #message: IncomingMessage | null = null
   readonly #body: Buffer[] = []
@@ -88,12 +90,15 @@ export class Attempt {
     return request
   }
 
-  #connect(): Socket {
-    const { target, options, sessions } = this.#settings
+  #connect(): Duplex {
+    const { target, options, sessions, socket: given } = this.#settings
+    if (given?.destroyed) {
+      throw new WebSocketError('connect-failed', { detail: 'the socket that was given is destroyed' })
+    }
     const address = addressOf(target, options)
     // The types of `connect` ask for either a port or a path, and `addressOf` gives one of them.
     if (!target.isSecure) {
-      this.#socket = connectTcp(address as { path: string })
+      this.#socket = given ?? connectTcp(address as { path: string })
       return this.#socket
     }
     const session = sessions.find(target, options.tls)
@@ -103,7 +108,7 @@ export class Attempt {
       ...(isNamed && { servername: target.host }),
       ...(session && { session }),
       ...options.tls,
-      ...(address as { path: string })
+      ...(given === null ? (address as { path: string }) : { socket: given })
     }
     try {
       const socket = connectTls(tlsOptions)

@@ -27,6 +27,8 @@ export interface OpeningSettings<T> {
   readonly handlers: Pick<ClientHandlers<T>, 'onhandshake'>
   readonly data: T
   readonly signal: AbortSignal | null
+  /** A stream to do the handshake over, with one request; null: sockets of its own. */
+  readonly socket: Duplex | null
   readonly endpoint: Endpoint<T>
   readonly sessions: TlsSessions
   readonly timeouts: Timeouts<Cancellable>
@@ -59,7 +61,7 @@ export class Opening<T> implements Cancellable {
 
   /** Opens the connection. Rejects with WebSocketError; then no socket is left. */
   async run(): Promise<Connection<T>> {
-    const { signal, timeouts, openings } = this.#settings
+    const { signal, timeouts, openings, socket } = this.#settings
     const onabort = () => this.abort(signal?.reason)
     if (signal?.aborted) onabort()
     timeouts.start(this)
@@ -67,6 +69,10 @@ export class Opening<T> implements Cancellable {
     signal?.addEventListener('abort', onabort)
     try {
       return await this.#open()
+    } catch (error) {
+      // Nobody else will listen to what it says when it ends.
+      socket?.on('error', () => {}).destroy()
+      throw error
     } finally {
       timeouts.stop(this)
       openings.delete(this)
@@ -88,7 +94,7 @@ export class Opening<T> implements Cancellable {
   }
 
   async #open(): Promise<Connection<T>> {
-    const { url, options } = this.#settings
+    const { url, options, socket } = this.#settings
     let target = parseUrl(url)
     let { headers } = options
     const auth = options.auth ?? target.credentials
@@ -112,6 +118,7 @@ export class Opening<T> implements Cancellable {
         target = next
       } else if (
         response.status !== 401 ||
+        socket !== null ||
         !authorization?.accept(response.headers.getAll('www-authenticate'))
       ) {
         throw unexpectedStatus(response)
@@ -142,14 +149,16 @@ export class Opening<T> implements Cancellable {
 
   async #try(target: Target, fields: Request['fields'], hasCredentials: boolean) {
     if (this.#failure !== null) throw this.#failure
-    const { options, sessions } = this.#settings
-    const wantsBody = (status: number) => !this.#isRedirect(status) && !(status === 401 && hasCredentials)
-    this.#attempt = new Attempt({ target, fields, options, sessions, wantsBody })
+    const { options, sessions, socket } = this.#settings
+    const isAgain = (status: number) => status === 401 && hasCredentials && socket === null
+    const wantsBody = (status: number) => !this.#isRedirect(status) && !isAgain(status)
+    this.#attempt = new Attempt({ target, fields, options, sessions, socket, wantsBody })
     return this.#attempt.answer
   }
 
   #isRedirect(status: number): boolean {
-    return this.#settings.options.maxRedirects > 0 && REDIRECTS.has(status)
+    const { options, socket } = this.#settings
+    return options.maxRedirects > 0 && socket === null && REDIRECTS.has(status)
   }
 
   #adopt(head: ResponseHead, socket: Duplex, rest: Uint8Array, request: Request): Connection<T> {

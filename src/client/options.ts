@@ -103,6 +103,9 @@ const CHECKS: { readonly [Name in keyof Required<ClientOptions>]: Check } = {
   ...CONNECTION_CHECKS
 }
 
+/** The names of all options. */
+export const CLIENT_OPTION_NAMES: readonly string[] = Object.keys(CHECKS)
+
 /** Checks options and fills in the defaults. Throws WebSocketError 'invalid-option', naming the first wrong one. */
 export function resolveClientOptions(options: ClientOptions): ResolvedClientOptions {
   checkOptions(options, CHECKS)

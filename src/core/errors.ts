@@ -214,6 +214,7 @@ const OTHER_ERRORS = {
     text: 'the connection has no channel binding of that type',
     source: 'RFC 9266, RFC 5929'
   },
+  'wrong-state': { closeCode: null, text: 'this cannot be done now' },
   'invalid-argument': { closeCode: null, text: 'an argument is not valid' },
   'invalid-option': { closeCode: null, text: 'an option is not valid' },
   'listen-failed': { closeCode: null, text: 'the server cannot listen' },

@@ -26,6 +26,8 @@ export interface FrameOptions {
   rsv?: number
 }
 
+const encoder = new TextEncoder()
+
 /** One frame, unmasked. Source: RFC 6455 §5.2. */
 export class Frame {
   readonly opcode: number
@@ -33,8 +35,11 @@ export class Frame {
   readonly isFinal: boolean
   readonly rsv: number
 
-  /** Throws WebSocketError 'invalid-argument' for an opcode or reserved bits out of range. */
-  constructor(opcode: number, payload: Uint8Array = new Uint8Array(0), options: FrameOptions = {}) {
+  /**
+   * `payload`: bytes, which are not copied, or a string, which becomes UTF-8; default empty. Throws WebSocketError
+   * 'invalid-argument' for an opcode or reserved bits out of range.
+   */
+  constructor(opcode: number, payload: string | Uint8Array = new Uint8Array(0), options: FrameOptions = {}) {
     if (!Number.isInteger(opcode) || opcode < 0 || opcode > 15) {
       throw new WebSocketError('invalid-argument', { detail: `opcode must be 0-15, not ${opcode}` })
     }
@@ -45,7 +50,7 @@ export class Frame {
       })
     }
     this.opcode = opcode
-    this.payload = payload
+    this.payload = typeof payload === 'string' ? encoder.encode(payload) : payload
     this.isFinal = options.isFinal ?? true
     this.rsv = rsv
   }
@@ -116,18 +121,23 @@ export class Frame {
 /** A close, ping or pong frame: whole, with at most 125 bytes of payload. Source: RFC 6455 §5.5. */
 export class ControlFrame extends Frame {
   /** Throws WebSocketError 'invalid-argument' for an opcode that is no control opcode, or too long a payload. */
-  constructor(opcode: number, payload: Uint8Array = new Uint8Array(0), options: { rsv?: number } = {}) {
+  constructor(
+    opcode: number,
+    payload: string | Uint8Array = new Uint8Array(0),
+    options: { rsv?: number } = {}
+  ) {
     if (opcode < Opcode.CLOSE) {
       throw new WebSocketError('invalid-argument', {
         detail: `a control frame's opcode is 8-15, not ${opcode}`
       })
     }
-    if (payload.length > MAX_CONTROL_BYTES) {
+    super(opcode, payload, options)
+    const { length } = this.payload
+    if (length > MAX_CONTROL_BYTES) {
       throw new WebSocketError('invalid-argument', {
-        detail: `a control frame carries at most ${MAX_CONTROL_BYTES} bytes, not ${payload.length}`
+        detail: `a control frame carries at most ${MAX_CONTROL_BYTES} bytes, not ${length}`
       })
     }
-    super(opcode, payload, options)
   }
 
   /** Always throws WebSocketError 'invalid-argument': control frames must not be fragmented (RFC 6455 §5.5). */

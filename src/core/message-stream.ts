@@ -154,6 +154,15 @@ export class MessageStream {
     this.#endFrame(frame)
   }
 
+  /**
+   * Ends the message without its last frame: only a close frame may follow. Throws WebSocketError 'invalid-argument' amid a
+   * frame. Source: RFC 6455 §5.4.
+   */
+  leave(): void {
+    this.#checkBetween()
+    this.#end()
+  }
+
   #sendFrame(payload: Uint8Array, isFinal: boolean): void {
     const opcode = this.#nextOpcode()
     const { sender, output } = this.#link

@@ -84,7 +84,7 @@ export class Protocol extends Transmitter {
     return this.isDone || this.isHolding ? null : this.messageRoom
   }
 
-  /** Holds back what arrives, from the next message on, even if it is in a chunk at hand. */
+  /** Holds back what arrives, from the next message (or piece of one) on, even if it is in a chunk at hand. */
   pause(): void {
     this.isPaused = true
   }

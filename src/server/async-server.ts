@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
+import { Duplex } from 'node:stream'
 import { refuseOption, splitHandlers } from '../checks.js'
 import type { Connection } from '../connection.js'
 import { type ConnectionOwner, HANDLER_NAMES } from '../connection-settings.js'
@@ -202,6 +203,26 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
       throw new WebSocketError('invalid-argument', { detail })
     }
     return this.#parts.door.attach(http, resolvePaths(options, this.#options.locations))
+  }
+
+  /**
+   * Takes a connected stream as if it had been accepted at a port, also before or without `listen`: a socket of another server,
+   * the end of a pipe, a channel of SSH. With the option `tls` TLS goes over it first, unless it is a TLSSocket. It belongs to the
+   * server from here on. Resolves with the connection, after `onopen`. Rejects with a WebSocketError that tells why there is none
+   * ('handshake-denied', 'connection-lost', 'handshake-timeout', 'malformed-request' and so on); the stream is gone then, or
+   * `http` has it. There is no need to wait for either. Throws WebSocketError 'invalid-argument' for what is no stream that can be
+   * read and written, and 'listen-failed' after `close`.
+   */
+  accept(stream: Duplex): Promise<Connection<T>> {
+    if (!(stream instanceof Duplex) || !stream.readable || !stream.writable) {
+      const what = stream instanceof Duplex ? 'one that has ended' : describe(stream)
+      const detail = `accept takes a Duplex stream that can be read and written, not ${what}`
+      throw new WebSocketError('invalid-argument', { detail })
+    }
+    const opened = this.#parts.door.accept(stream)
+    // Whom it does not interest need not look.
+    opened.catch(() => {})
+    return opened
   }
 
   /**

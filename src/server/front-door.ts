@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Server as TlsServer } from 'node:tls'
 import { Timeouts } from '../clock.js'
+import type { Connection } from '../connection.js'
 import { WebSocketError } from '../core/errors.js'
 import type { Endpoint } from '../endpoint.js'
 import type { Logger } from '../log.js'
@@ -15,8 +16,8 @@ import { includesAddress, parseAddresses } from './address-list.js'
 import { Authenticator } from './auth.js'
 import { ForwardedReader } from './forwarded.js'
 import { HttpUpgrades } from './http-upgrades.js'
-import { type Listener, listen } from './listener.js'
-import { Opening, type OpeningContext } from './opening.js'
+import { type Listener, listen, secure } from './listener.js'
+import { Opening, type OpeningCallback, type OpeningContext } from './opening.js'
 import type { ResolvedOptions } from './options.js'
 import { PendingResponses } from './pending-responses.js'
 import type { ServerTls } from './server-tls.js'
@@ -35,7 +36,7 @@ export class FrontDoor<T> {
   /** Streams that the HTTP server has. */
   readonly #httpStreams = new Set<Duplex>()
   /** Sockets under TLS: one whose TLS handshake is under way stands nowhere else. */
-  readonly #securedSockets = new Set<Socket>()
+  readonly #securedSockets = new Set<Duplex>()
   readonly #tls: ServerTls | null
   /** What ends each attachment to an HTTP server of the application. */
   readonly #detachers = new Set<() => void>()
@@ -132,6 +133,17 @@ export class FrontDoor<T> {
     return false
   }
 
+  /**
+   * Takes a stream as if it had been accepted. Resolves with its connection; rejects with WebSocketError. Throws WebSocketError
+   * 'listen-failed' after `stopAccepting`.
+   */
+  accept(stream: Duplex): Promise<Connection<T>> {
+    if (!this.#isAccepting) throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
+    return this.#tls === null || 'encrypted' in stream
+      ? this.#openStream(stream)
+      : this.#openSecurely(stream, this.#tls)
+  }
+
   /** Accepts nothing more; handshakes under way may end. */
   stopListening(): void {
     this.#isAccepting = false
@@ -177,15 +189,42 @@ export class FrontDoor<T> {
     }
   }
 
-  #keepSecured(socket: Socket): void {
+  #keepSecured(socket: Duplex): void {
     this.#securedSockets.add(socket)
     socket.on('close', () => this.#securedSockets.delete(socket))
   }
 
+  async #openSecurely(stream: Duplex, tls: ServerTls): Promise<Connection<T>> {
+    this.#keepSecured(stream)
+    try {
+      return await this.#openStream(await secure(stream, this.#options, tls))
+    } catch (cause) {
+      if (cause instanceof WebSocketError) throw cause
+      throw new WebSocketError('connection-lost', { detail: `TLS: ${(cause as Error).message}`, cause })
+    }
+  }
+
+  #openStream(stream: Duplex): Promise<Connection<T>> {
+    return new Promise((resolve, reject) => {
+      const settle = (outcome: Connection<T> | WebSocketError) =>
+        outcome instanceof WebSocketError ? reject(outcome) : resolve(outcome)
+      const opening = this.#open(likeOurs(stream), 'encrypted' in stream, this.#context, settle)
+      if (opening === null) reject(new WebSocketError('connection-lost', { detail: 'the server was closed' }))
+      opening?.read()
+      // Its former owner may have paused it.
+      stream.resume()
+    })
+  }
+
   /** A TLS handshake or a request before this one may have ended only after the server stopped accepting. */
-  #open(stream: Duplex, isSecure: boolean, context = this.#context): Opening<T> | null {
+  #open(
+    stream: Duplex,
+    isSecure: boolean,
+    context = this.#context,
+    onsettled: OpeningCallback<T> | null = null
+  ): Opening<T> | null {
     if (this.#isAccepting)
-      return new Opening(context, isSecure, (opening) => new StreamArrival(stream, opening))
+      return new Opening(context, isSecure, (opening) => new StreamArrival(stream, opening), onsettled)
     stream.destroy()
     return null
   }
@@ -239,7 +278,7 @@ function emitConnection(http: HttpServer, stream: Duplex, bytes: Uint8Array): vo
   stream.resume()
 }
 
-/** Makes a stream of an HTTP server as our own listener's are: half open, without delay, without a time limit. */
+/** Makes a stream that comes from elsewhere as our own listener's are: half open, without delay, without a time limit. */
 function likeOurs(stream: Duplex): Duplex {
   stream.allowHalfOpen = true
   if (stream instanceof Socket) stream.setNoDelay(true).setTimeout(0)

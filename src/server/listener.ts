@@ -7,7 +7,12 @@ import {
   type Socket
 } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { createServer as createTlsServer } from 'node:tls'
+import {
+  createServer as createTlsServer,
+  type TLSSocket,
+  type TlsOptions,
+  type Server as TlsServer
+} from 'node:tls'
 import { WebSocketError } from '../core/errors.js'
 import type { Logger } from '../log.js'
 import { threadEngine } from '../thread-engine.js'
@@ -99,10 +104,8 @@ function createListener(
       handler.onstream(socket, false)
     )
   }
-  const handshakeTimeout = handshakeTimeoutMs === 0 ? 2 ** 31 - 1 : handshakeTimeoutMs
-  const defaults = { ALPNProtocols: ['http/1.1'], handshakeTimeout }
   return tls
-    .serve((options) => createTlsServer({ ...defaults, ...options, allowHalfOpen: false, noDelay: true }))
+    .serve((options) => makeTlsServer(options, handshakeTimeoutMs))
     .on('secureConnection', (socket) => {
       // Not before: a peer that ends amid its TLS handshake would stay until the time is over.
       socket.allowHalfOpen = true
@@ -114,6 +117,44 @@ function createListener(
       // After a timeout Node.js leaves that to us.
       socket.destroy()
     })
+}
+
+/**
+ * Does the TLS handshake of a server over a stream, and resolves with what it came to. Rejects with the error; then the stream
+ * is gone.
+ */
+export function secure(
+  stream: Duplex,
+  { handshakeTimeoutMs }: ResolvedOptions,
+  tls: ServerTls
+): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error) => {
+      stream.destroy()
+      reject(error)
+    }
+    // Of streams that are no sockets Node.js does not notice that amid the handshake.
+    const onend = () => fail(new Error('the peer went amid the TLS handshake'))
+    // One server each: it does not tell whose handshake has failed.
+    tls
+      .serveOnce((options) => makeTlsServer(options, handshakeTimeoutMs))
+      .on('secureConnection', (socket) => {
+        stream.off('end', onend).off('close', onend)
+        socket.allowHalfOpen = true
+        resolve(socket)
+      })
+      .on('tlsClientError', (error, socket) => {
+        socket.destroy()
+        fail(error)
+      })
+      .emit('connection', stream.on('end', onend).on('close', onend))
+  })
+}
+
+function makeTlsServer(options: TlsOptions, handshakeTimeoutMs: number): TlsServer {
+  const handshakeTimeout = handshakeTimeoutMs === 0 ? 2 ** 31 - 1 : handshakeTimeoutMs
+  const defaults = { ALPNProtocols: ['http/1.1'], handshakeTimeout }
+  return createTlsServer({ ...defaults, ...options, allowHalfOpen: false, noDelay: true })
 }
 
 function explain(error: NodeJS.ErrnoException): string {

@@ -15,8 +15,9 @@ export type NonceState = 'fresh' | 'foreign' | 'expired' | 'replayed'
 
 /**
  * Makes nonces and knows them again by their signature, so that those who only ask cost no memory. Of those that were used
- * rightly the last count is kept. When there are too many of them, the one used first is forgotten, and with it every unused
- * nonce that is as old: so none is taken twice, whatever happens.
+ * rightly the last count is kept. When it has expired, or there are too many of them, the one used first is forgotten, and with it
+ * every unused nonce that is as old: so none is taken twice, whatever happens. If the clock is set back behind those, time
+ * stands still until it has caught up.
  */
 export class Nonces {
   readonly #key: Uint8Array
@@ -41,7 +42,7 @@ export class Nonces {
   /** Makes one. `nowMs`: since 1970. */
   make(nowMs: number): string {
     const bytes = Buffer.alloc(BYTES)
-    bytes.writeUIntBE(nowMs, 0, TIME_BYTES)
+    bytes.writeUIntBE(this.#notBefore(nowMs), 0, TIME_BYTES)
     randomBytes(SIGNED_BYTES - TIME_BYTES).copy(bytes, TIME_BYTES)
     this.#sign(bytes.subarray(0, SIGNED_BYTES)).copy(bytes, SIGNED_BYTES)
     return bytes.toString('base64url')
@@ -54,7 +55,7 @@ export class Nonces {
     const signature = this.#sign(bytes.subarray(0, SIGNED_BYTES))
     if (!timingSafeEqual(signature, bytes.subarray(SIGNED_BYTES))) return 'foreign'
     // Nor one of the future: the clock was set back.
-    if (Math.abs(nowMs - timeOf(nonce)) > this.#lifetimeMs) return 'expired'
+    if (Math.abs(this.#notBefore(nowMs) - timeOf(nonce)) > this.#lifetimeMs) return 'expired'
     const last = this.#counts.get(nonce)
     if (last === undefined) return timeOf(nonce) > this.#floorMs ? 'fresh' : 'expired'
     return count > last ? 'fresh' : 'replayed'
@@ -74,8 +75,12 @@ export class Nonces {
       const isOver = nowMs - timeOf(nonce) > this.#lifetimeMs
       if (!isOver && this.#counts.size <= this.#maxCounted) return
       this.#counts.delete(nonce)
-      if (!isOver) this.#floorMs = Math.max(this.#floorMs, timeOf(nonce))
+      this.#floorMs = Math.max(this.#floorMs, timeOf(nonce))
     }
+  }
+
+  #notBefore(nowMs: number): number {
+    return Math.max(nowMs, this.#floorMs + 1)
   }
 
   #sign(bytes: Uint8Array): Buffer {

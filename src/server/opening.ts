@@ -3,6 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Timeouts } from '../clock.js'
+import type { Connection } from '../connection.js'
 import { increment } from '../core/counters.js'
 import { type ErrorCode, WebSocketError } from '../core/errors.js'
 import { acceptKey } from '../core/handshake-key.js'
@@ -30,8 +31,9 @@ import type { Authenticator } from './auth.js'
 import { type Acceptance, type HandshakeDecision, isRefusal } from './decision.js'
 import type { ForwardedReader, Source } from './forwarded.js'
 import type { ResolvedOptions } from './options.js'
-import { rememberSource, sourceOf } from './proxied-streams.js'
+import { rememberSource, takeSource } from './proxied-streams.js'
 import { ProxyHeaderReader } from './proxy-header.js'
+import { encodeWithoutUpgrade } from './replayed-request.js'
 
 const NO_BYTES = new Uint8Array(0)
 
@@ -58,6 +60,9 @@ export interface OpeningContext<T> {
   giveToHttp(stream: Duplex, bytes: Uint8Array): void
 }
 
+/** Told once how an opening ended: with a connection, or why not; in the latter case the stream is gone, or has gone to `server.http`. */
+export type OpeningCallback<T> = (outcome: Connection<T> | WebSocketError) => void
+
 /** One opening handshake. */
 export class Opening<T> implements ArrivalHandler {
   /** Where it stands; 'identifying' waits for the header of a proxy, 'refused' for the peer to read the answer and go. */
@@ -71,14 +76,19 @@ export class Opening<T> implements ArrivalHandler {
   #remote: Source | null = null
   /** What was asked, once it is known. */
   #request: HandshakeRequest | null = null
+  readonly #onsettled: OpeningCallback<T> | null
+  /** Why there will be no connection; null: that is not known, or nobody wants to. */
+  #failure: WebSocketError | null = null
 
   /** `arrive` makes the arrival with its handler. */
   constructor(
     context: OpeningContext<T>,
     isSecure: boolean,
-    arrive: (handler: ArrivalHandler) => StreamArrival | EngineArrival
+    arrive: (handler: ArrivalHandler) => StreamArrival | EngineArrival,
+    onsettled: OpeningCallback<T> | null = null
   ) {
     this.#context = context
+    this.#onsettled = onsettled
     this.#isSecure = isSecure
     this.#arrival = arrive(this)
     if (context.expectsProxyHeader(this.#arrival.remoteAddress)) this.#state = 'identifying'
@@ -99,7 +109,7 @@ export class Opening<T> implements ArrivalHandler {
   /** Takes a request that an HTTP server has read, and the bytes that came behind it. */
   take(message: IncomingMessage, rest: Uint8Array): void {
     const { method = '', url = '', httpVersion, rawHeaders } = message
-    this.#remote = sourceOf(message.socket)
+    this.#remote = takeSource(message.socket)
     const { maxHeaderCount } = this.#context.options
     if (rawHeaders.length > 2 * maxHeaderCount) {
       const detail = `more than ${maxHeaderCount}`
@@ -155,6 +165,8 @@ export class Opening<T> implements ArrivalHandler {
     if (this.#state === 'deciding' || (this.#state === 'reading' && this.#parser !== null))
       this.#conclude('lost', 'the client is gone')
     this.#end()
+    const detail = 'the peer went amid the opening handshake'
+    this.#onsettled?.(this.#failure ?? new WebSocketError('connection-lost', { detail }))
   }
 
   get #remoteAddress(): string | null {
@@ -198,6 +210,7 @@ export class Opening<T> implements ArrivalHandler {
   }
 
   #giveToHttp(takeRequest: () => Uint8Array): void {
+    this.#remember('malformed-request', 'it asks for no WebSocket')
     if (!this.#context.wantsHttp()) {
       return this.#refuse({ status: 426, body: 'This server speaks WebSocket only.\n' })
     }
@@ -206,6 +219,7 @@ export class Opening<T> implements ArrivalHandler {
     if (this.#remote !== null) rememberSource(stream, this.#remote)
     this.#end()
     this.#context.giveToHttp(stream, bytes)
+    if (this.#failure !== null) this.#onsettled?.(this.#failure)
   }
 
   #checkPolicy(request: HandshakeRequest): { error: WebSocketError | null; status: number } {
@@ -305,7 +319,7 @@ export class Opening<T> implements ArrivalHandler {
     const arrival = this.#arrival
     this.#conclude('accepted', '')
     this.#end()
-    endpoint.adopt(arrival instanceof StreamArrival ? arrival.stream : arrival, {
+    const connection = endpoint.adopt(arrival instanceof StreamArrival ? arrival.stream : arrival, {
       data: acceptance.data as T,
       protocol: chosen,
       extensions: negotiated,
@@ -314,9 +328,11 @@ export class Opening<T> implements ArrivalHandler {
       head: rest,
       remote: this.#remote
     })
+    this.#onsettled?.(connection)
   }
 
   #failHandler(who: string, cause: unknown): void {
+    this.#remember('handler-failed', who, cause)
     const detail = cause instanceof Error ? (cause.stack ?? cause.message) : String(cause)
     this.#context.logger.error(`${who} failed, the client gets 500: ${detail}`)
     this.#conclude('handler-failed', detail)
@@ -324,6 +340,7 @@ export class Opening<T> implements ArrivalHandler {
   }
 
   #refuseFor(error: WebSocketError, status: number): void {
+    this.#failure ??= error
     this.#log(error.code, error.message)
     // How the server is set up is nothing for strangers; what their request lacks, they may know.
     const isPolicy = status === 403 || status === 503
@@ -355,6 +372,11 @@ export class Opening<T> implements ArrivalHandler {
     this.#context.closeTimeouts.stop(this)
   }
 
+  /** For who waits for the outcome. */
+  #remember(code: ErrorCode, detail: string, cause?: unknown): void {
+    if (this.#onsettled !== null) this.#failure ??= new WebSocketError(code, { detail, cause })
+  }
+
   /** Counts what became of the handshake, and tells who wants to know. */
   #conclude(outcome: HandshakeOutcome, detail: string): void {
     increment(this.#context.endpoint.counters.handshakes, outcome)
@@ -365,23 +387,11 @@ export class Opening<T> implements ArrivalHandler {
 
   #log(code: ErrorCode, detail: string): void {
     this.#conclude(code, detail)
+    this.#remember(code, detail)
     this.#context.logger.info(
       `refused a handshake of ${this.#remoteAddress ?? 'a local peer'} (${code}): ${detail}`
     )
   }
-}
-
-/**
- * Encodes a request that an HTTP server has read, and what came behind its head, for that server to read again: without
- * Upgrade, which a server may ignore. Source: RFC 9110 §7.8.
- */
-function encodeWithoutUpgrade(message: IncomingMessage, rest: Uint8Array): Uint8Array {
-  const { method, url, httpVersion, rawHeaders } = message
-  let head = `${method} ${url} HTTP/${httpVersion}\r\n`
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    if (rawHeaders[at]!.toLowerCase() !== 'upgrade') head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`
-  }
-  return Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), rest])
 }
 
 function isThenable<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {

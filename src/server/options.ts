@@ -52,7 +52,7 @@ export interface ServerOptions extends ConnectionOptions {
    */
   trustedOrigins?: '*' | readonly string[]
   /**
-   * Most connections at a time, with the handshakes that wait for `onhandshake`; more get 503. Sockets whose request is not
+   * Most connections at a time, with the handshakes that wait for `auth` or `onhandshake`; more get 503. Sockets whose request is not
    * whole yet, or went to `server.http`, do not count: what bounds them is their time, and the process' limit of descriptors.
    * Default: no limit.
    */
@@ -66,7 +66,7 @@ export interface ServerOptions extends ConnectionOptions {
   auth?: AuthScheme | readonly AuthScheme[]
   /**
    * Which proxies are believed who the client is: as many as a request comes through (a number), or those at certain addresses
-   * and networks (a list: '10.0.0.0/8', '::1'). What they tell is `remoteAddress`, `remotePort`, `request.host` and `isSecure`, and by
+   * and networks (a list: '10.0.0.0/8', '::1'; a peer on a unix socket has none). What they tell is `remoteAddress`, `remotePort`, `request.host` and `isSecure`, and by
    * these the default of `trustedOrigins` goes. With a number nobody must be able to reach the server but through so many
    * proxies; those of `proxyProtocol` do not count, whom they speak for is the first. Default false: none.
    */
@@ -142,6 +142,9 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   proxyProtocol: (value) => (typeof value === 'boolean' ? null : addresses('true, false, or ')(value)),
   ...CONNECTION_CHECKS
 }
+
+/** The names of all options. */
+export const SERVER_OPTION_NAMES: readonly string[] = Object.keys(CHECKS)
 
 /** Checks options and fills in the defaults. Throws WebSocketError 'invalid-option', naming the first wrong one. */
 export function resolveOptions(options: ServerOptions): ResolvedOptions {

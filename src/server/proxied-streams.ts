@@ -13,7 +13,12 @@ export function rememberSource(stream: Duplex, source: Source): void {
   })
 }
 
-/** Who is behind a stream; null: its peer. */
-export function sourceOf(stream: Duplex): Source | null {
-  return sources.get(stream) ?? null
+/** Who is behind a stream that an HTTP server has had; null: its peer, of which the stream speaks again from here on. */
+export function takeSource(stream: Duplex): Source | null {
+  const source = sources.get(stream)
+  if (source === undefined) return null
+  sources.delete(stream)
+  Reflect.deleteProperty(stream, 'remoteAddress')
+  Reflect.deleteProperty(stream, 'remotePort')
+  return source
 }

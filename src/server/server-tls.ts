@@ -19,7 +19,8 @@ export interface ServerTlsOptions extends TlsOptions {
    * name goes before a pattern, whose `*` stands for one label. Clients that ask for another name, or for none, get `key` and
    * `cert` beside it; where there are none their handshake fails. `ca` and `crl` are inherited; if a context has its own, or a pfx,
    * and `requestCert` is set, sessions are not resumed. The Host of a request may be another than the name: where clients of one
-   * must not get at another, compare it with `servername` of `transportDetails().tls`. Default: none. Not together with SNICallback.
+   * must not get at another, compare it with `servername` of `transportDetails().tls`. Default: none.
+   * Not together with SNICallback, with which and `requestCert` sessions are not resumed either.
    */
   contexts?: Readonly<Record<string, SecureContextOptions>>
 }
@@ -101,9 +102,14 @@ export class ServerTls {
 
   /** Makes the server that has these options, and later ones. */
   serve(make: (options: TlsOptions) => TlsServer): TlsServer {
-    const byName = this.#options.contexts === undefined ? {} : { SNICallback: this.#choose }
-    this.#server = make({ ...ownOptions(this.#options), ...byName })
+    this.#server = this.serveOnce(make)
     return this.#server
+  }
+
+  /** Makes a server for one connection. */
+  serveOnce(make: (options: TlsOptions) => TlsServer): TlsServer {
+    const byName = this.#options.contexts === undefined ? {} : { SNICallback: this.#choose }
+    return make({ ...ownOptions(this.#options), ...byName })
   }
 
   /** Replaces what `changes` has; see `AsyncServer.reloadTls`. Throws WebSocketError 'invalid-option', and nothing is replaced. */
@@ -157,8 +163,11 @@ function keepsTickets({ ticketKeys }: TlsReload, { ticketKeys: before }: ServerT
 /** What `tls.createServer` is given. */
 function ownOptions({ contexts, ...options }: ServerTlsOptions): TlsOptions {
   const named = Object.values(contexts ?? {})
-  // A name inherits `ca` and `crl`, but not what a pfx beside it holds.
-  const isDivided = named.some(hasAuthority) || (named.length > 0 && options.pfx !== undefined)
+  // A name inherits `ca` and `crl`, but not what a pfx beside it holds; what an SNICallback will choose nobody knows.
+  const isDivided =
+    options.SNICallback !== undefined ||
+    named.some(hasAuthority) ||
+    (named.length > 0 && options.pfx !== undefined)
   if (!isDivided || options.requestCert !== true) return options
   // OpenSSL decides on resumption before the name has chosen the context: a client that one name's authorities know could
   // resume its session at another name. Without tickets there is no resumption.

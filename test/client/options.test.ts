@@ -20,6 +20,7 @@ describe('the defaults', () => {
       protocols: [],
       headers: [],
       handshakeTimeoutMs: 10_000,
+      autoFragmentBytes: 0,
       closeTimeoutMs: 2_000,
       pingIntervalMs: 30_000,
       pongTimeoutMs: 20_000,

@@ -112,6 +112,28 @@ describe('the memory of counts', () => {
     expect(nonces.countedNonces).toBe(1)
   })
 
+  it('takes no nonce twice if the clock jumps forward and back, and goes on to take new ones', () => {
+    const nonces = make()
+    const nonce = nonces.make(NOW)
+    expect(nonces.use(nonce, 1, NOW)).toBe('fresh')
+    const later = NOW + 100 * LIFETIME_MS
+    expect([nonces.use(nonces.make(later), 1, later), nonces.countedNonces]).toEqual(['fresh', 1])
+    expect(nonces.use(nonce, 1, NOW)).toBe('expired')
+    const next = nonces.make(NOW)
+    expect([nonces.use(next, 1, NOW), nonces.use(next, 1, NOW)]).toEqual(['fresh', 'replayed'])
+  })
+
+  it('is not locked for the time that the clock was set back, after it has forgotten', () => {
+    const nonces = make(3)
+    for (let i = 0; i < 5; i++) nonces.use(nonces.make(NOW + i), 1, NOW + i)
+    const earlier = NOW - 100 * LIFETIME_MS
+    for (let i = 0; i < 10; i++) {
+      const nonce = nonces.make(earlier)
+      expect([nonces.use(nonce, 1, earlier), nonces.use(nonce, 1, earlier)]).toEqual(['fresh', 'replayed'])
+    }
+    expect(nonces.countedNonces).toBeLessThanOrEqual(3)
+  })
+
   it('takes no nonce twice, in whatever order many are made and used', () => {
     const nonces = make(20)
     const waiting: string[] = []

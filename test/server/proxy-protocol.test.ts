@@ -175,8 +175,18 @@ describe('proxyProtocol', () => {
     await expectOpen(client, '9.9.9.9 true', '9.9.9.9 null')
   })
 
-  it('HTTP requests see who the client is, and so does an upgrade behind them', async () => {
-    const server = await serveProxied()
+  it('HTTP requests see who the client is, and so does an upgrade behind them, whose transport is the proxy', async () => {
+    const ports: unknown[] = []
+    const server = await serveProxied({
+      onhandshake(request) {
+        ports.push(request.transportDetails()?.remotePort)
+        return { headers: { 'X-Seen': `${request.remoteAddress} ${request.isSecure}` } }
+      },
+      onopen(client) {
+        ports.push(client.transportDetails()?.remotePort)
+        client.send(`${client.remoteAddress} ${client.remotePort}`)
+      }
+    })
     server.http.on('request', ({ socket }: IncomingMessage, response: ServerResponse) =>
       response.end(`${socket.remoteAddress} ${socket.remotePort}`)
     )
@@ -188,6 +198,7 @@ describe('proxyProtocol', () => {
     client.discard()
     client.write(upgradeRequest())
     await expectOpen(client)
+    expect(ports).toEqual([client.socket.localPort, client.socket.localPort])
   })
 
   it('works on unix sockets', async () => {

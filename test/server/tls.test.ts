@@ -3,7 +3,12 @@ import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect as connectTls, type TLSSocket, type ConnectionOptions as TlsOptions } from 'node:tls'
+import {
+  connect as connectTls,
+  createSecureContext,
+  type TLSSocket,
+  type ConnectionOptions as TlsOptions
+} from 'node:tls'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import {
@@ -136,7 +141,6 @@ describe('tls.contexts (SNI)', () => {
   })
 
   it('an SNICallback does it by itself', async () => {
-    const { createSecureContext } = await import('node:tls')
     const { port } = await serveTls({ ...own, SNICallback: (_, done) => done(null, createSecureContext(a)) })
     expect(await shown(port, 'any.example')).toBe('a.example')
   })
@@ -279,6 +283,19 @@ async function pack({ key, cert }: KeyPair, authority: string): Promise<Buffer> 
   )
   return stdout
 }
+
+it('nor can what one context of an SNICallback lets in', async () => {
+  const contexts = new Map([
+    ['a.example', createSecureContext({ ...a, ca: bob.cert })],
+    ['x.b.example', createSecureContext({ ...b, ca: alice.cert })]
+  ])
+  const SNICallback: NonNullable<AsyncServerOptions['tls']>['SNICallback'] = (name, done) =>
+    done(null, contexts.get(name))
+  const { seen, port } = await serveTls({ ...own, requestCert: true, ca: alice.cert, SNICallback })
+  const session = await takeSession(port, { ...bob, servername: 'a.example' })
+  expect(await refused(port, { ...bob, servername: 'x.b.example', session })).toMatch(REFUSED)
+  expect(seen.length).toBe(1)
+})
 
 describe('reloadTls', () => {
   it('new handshakes get the new certificate, open connections live on', async () => {
