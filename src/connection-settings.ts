@@ -1,4 +1,5 @@
 // Owns what all connections of one endpoint share, and whom they report to.
+import type { BufferLimit } from './buffer-limit.js'
 import type { Timeouts } from './clock.js'
 import type { Connection } from './connection.js'
 import type { TimedConnection } from './connection-timers.js'
@@ -47,6 +48,8 @@ export interface ConnectionSettings<T> {
   readonly topics: Topics<T> | null
   /** What they count together. */
   readonly counters: Counters
+  /** What is to be told that there is a connection; null: nothing. */
+  readonly bufferLimit: BufferLimit | null
   /** Connections put themselves in here when they open, and out when they are over. */
   readonly connections: Set<Connection<T>>
   /** The last resort for what `onerror` itself throws. */

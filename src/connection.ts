@@ -186,12 +186,13 @@ export class Connection<T = undefined> extends Subscriber<T> {
 
   /** @internal */
   protected override enlist(isOpen: boolean): void {
-    const { connections, topics } = this.settings
+    const { connections, topics, bufferLimit } = this.settings
     if (isOpen) {
       connections.add(this)
+      bufferLimit?.watch()
     } else {
       connections.delete(this)
-      topics?.forget(this)
+      topics?.leave(this)
     }
   }
 

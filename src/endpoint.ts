@@ -1,6 +1,7 @@
 // Owns the making of connections out of their parts, and what all connections of one endpoint share: settings, time
 // limits, the set of open ones. Must not know handshakes or policies.
 import type { Duplex } from 'node:stream'
+import { BufferLimit } from './buffer-limit.js'
 import { Connection } from './connection.js'
 import type { ConnectionOwner, ConnectionSettings, SlowPolicy } from './connection-settings.js'
 import { ConnectionTimers } from './connection-timers.js'
@@ -32,6 +33,8 @@ export interface EndpointOptions<T> {
   readonly onslow: SlowPolicy
   /** Default: connections cannot subscribe to topics. */
   readonly topics?: Topics<T>
+  /** For what all connections hold, in bytes: see `BufferLimit`. Default: none. */
+  readonly maxBufferedBytes?: number
   readonly autoFragmentBytes: number
   readonly closeTimeoutMs: number
   readonly pingIntervalMs: number
@@ -69,7 +72,7 @@ export class Endpoint<T> {
   readonly #keepRequest: boolean
 
   constructor(options: EndpointOptions<T>) {
-    const { timers = new ConnectionTimers() } = options
+    const { timers = new ConnectionTimers(), maxBufferedBytes = Number.POSITIVE_INFINITY } = options
     this.connections = options.connections ?? new Set()
     this.counters = options.counters ?? new Counters()
     this.#keepRequest = options.keepRequest
@@ -82,6 +85,10 @@ export class Endpoint<T> {
       connections: this.connections,
       counters: this.counters,
       topics: options.topics ?? null,
+      bufferLimit:
+        maxBufferedBytes === Number.POSITIVE_INFINITY
+          ? null
+          : new BufferLimit(maxBufferedBytes, this.connections, options.logger),
       logger: options.logger,
       lowWatermarkBytes: options.lowWatermarkBytes,
       highWatermarkBytes: options.highWatermarkBytes,

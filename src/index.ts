@@ -90,7 +90,7 @@ export {
 } from './server/serve-workers.js'
 export { Server } from './server/server.js'
 export type { ServerTlsOptions, TlsReload } from './server/server-tls.js'
-export type { Overflow } from './topics/overflow.js'
+export type { Overflow, TopicOverflow } from './topics/overflow.js'
 export type { PublishOptions } from './topics/publish-options.js'
 export type { TopicCounts } from './topics/topics.js'
 export type { SocketAddress, WebSocketOptions } from './websocket/options.js'

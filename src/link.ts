@@ -217,6 +217,7 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
     // An end that loses bytes has a cause.
     if (details.cause !== null) this.receipts?.reportUnsent(details.cause)
     this.receipts = null
+    this.settings.topics?.end(this.self, details.cause)
     if (channels.close.hasSubscribers) channels.close.publish({ connection: this.self, details })
     callHandler(this, () => this.onclose(details.code, details.reason, details))
     extras.wakeClosed(details)

@@ -2,6 +2,7 @@
 // else subscribes.
 
 import { Flag } from './connection-state.js'
+import { ReadyState } from './connection-status.js'
 import { WebSocketError } from './core/errors.js'
 import type { Message } from './core/message.js'
 import { callHandler } from './handler-calls.js'
@@ -55,13 +56,48 @@ export abstract class Subscriber<T> extends SendingLink<T> {
 
   /** @internal Whether it must not publish more for now. */
   holdBack(isHeld: boolean): void {
+    if (this.extras?.details != null) return
     if (isHeld) this.pauseReading(Flag.PAUSED_BY_SUBSCRIBERS)
     else this.resumeReading(Flag.PAUSED_BY_SUBSCRIBERS)
   }
 
-  /** @internal A message that was for it is not sent. */
+  /** @internal Whether messages with that opcode may be sent to it. */
+  knowsOpcode(opcode: number): boolean {
+    return this.core.knowsOpcode(opcode)
+  }
+
+  /** @internal Whether somebody wants to be told of publications that are dropped. */
+  get wantsDrops(): boolean {
+    return this.isHandled('onunsent')
+  }
+
+  /** @internal A publication for it was dropped. */
   reportDropped(message: Message, reason: WebSocketError): void {
-    if (this.isHandled('onunsent')) callHandler(this, () => this.onunsent(message, reason))
+    callHandler(this, () => this.onunsent(message, reason))
+  }
+
+  /** @internal About how many bytes are held for it: what is to be sent, and what has come of messages that are not whole. */
+  get heldBytes(): number {
+    return (
+      this.bufferedAmount + this.waitingBytes + this.core.heldBytes + (this.extras?.intake?.byteLength ?? 0)
+    )
+  }
+
+  /** @internal Publications that wait until it has caught up, in bytes. */
+  get waitingBytes(): number {
+    return this.settings.topics?.waitingBytes(this.self) ?? 0
+  }
+
+  /** @internal Drops these. */
+  dropWaiting(): void {
+    this.settings.topics?.dropWaiting(this.self)
+  }
+
+  /** @internal Ends it to get memory back: at once if what it is to be sent is what takes it, or if it was told so before. */
+  shed(error: WebSocketError): void {
+    if (this.readyState === ReadyState.OPEN && !this.transport.queue.isWriting) return this.fail(error)
+    this.drop(error)
+    this.handleError(error)
   }
 
   get #topics(): Topics<T> {

@@ -34,6 +34,11 @@ export class Arriving {
     return this.assembler === null ? this.toldBytes : this.assembler.byteLength
   }
 
+  /** Bytes that are kept of it. */
+  get heldBytes(): number {
+    return (this.assembler?.byteLength ?? 0) + (this.frame?.byteLength ?? 0)
+  }
+
   /** Validates the next piece of text. Returns false at the first bad byte. Source: RFC 6455 §8.1. */
   validate(
     kernels: Kernels,

@@ -187,7 +187,11 @@ const OTHER_ERRORS = {
   },
   'publication-dropped': {
     closeCode: null,
-    text: 'a publication was dropped, because the client did not keep up'
+    text: 'a publication was dropped'
+  },
+  'buffer-limit': {
+    closeCode: 1013,
+    text: 'the process buffers more than maxBufferedBytes, and for this connection most'
   },
   'handler-failed': {
     closeCode: 1011,

@@ -37,6 +37,11 @@ export class Inbox {
     return this.#held !== null
   }
 
+  /** Bytes that wait. */
+  get heldBytes(): number {
+    return (this.#held ?? []).reduce((sum, { chunk }) => sum + chunk.length, 0)
+  }
+
   /** Takes a chunk, which is unmasked in place and belongs to the inbox from here on. */
   receiveBytes(chunk: Uint8Array): void {
     // Views of a plain Uint8Array are cheap to make; those of a subclass such as Buffer are not.

@@ -1,7 +1,12 @@
 // Owns messages that are encoded once and sent to many. Must not know connections, or how bytes are carried.
-
-import { WebSocketError } from './errors.js'
-import { Message, type Payload, type Sendable, toMessage } from './message.js'
+import {
+  BinaryMessage,
+  ExtensionMessage,
+  Message,
+  type Payload,
+  type Sendable,
+  toMessage
+} from './message.js'
 
 /** Encoded frames that go to many outputs. Must not change. */
 export class SharedBytes {
@@ -18,7 +23,7 @@ export class SharedBytes {
 /** How a message is prepared. */
 export interface PrepareOptions {
   /** Whether to compress it, where an extension that can is in use. Default: as the extension's options say. */
-  compress?: boolean
+  compress?: boolean | undefined
 }
 
 /**
@@ -28,13 +33,16 @@ export interface PrepareOptions {
  */
 export class PreparedMessage extends Message {
   override readonly opcode: number
+  /** Whether to compress it; undefined: as the extension's options say. */
   readonly compress: boolean | undefined
   readonly #message: Message
   /** What was made of it, by what connections agreed on. */
   readonly #encoded = new Map<string, SharedBytes>()
+  /** By the same: whether somebody is still at work on it, slice by slice. */
+  readonly #underWay = new Map<string, () => boolean>()
 
   /** @internal */
-  constructor(message: Message, { compress }: PrepareOptions) {
+  constructor(message: Message, compress: boolean | undefined) {
     super()
     this.#message = message
     this.opcode = message.opcode
@@ -49,19 +57,47 @@ export class PreparedMessage extends Message {
     return this.#message.bytes
   }
 
-  /** @internal What connections of that class send, made by `encode` for the first of them. Returns the error of a hook that throws. */
-  share(key: string, encode: () => Uint8Array | WebSocketError): SharedBytes | WebSocketError {
-    const known = this.#encoded.get(key)
-    if (known !== undefined) return known
-    const bytes = encode()
-    if (bytes instanceof WebSocketError) return bytes
+  /** @internal What connections of that class send, or undefined if nobody has encoded it yet. */
+  encoded(key: string): SharedBytes | undefined {
+    return this.#encoded.get(key)
+  }
+
+  /** @internal Somebody has encoded it. */
+  keep(key: string, bytes: Uint8Array): SharedBytes {
     const shared = new SharedBytes(bytes)
+    this.#underWay.delete(key)
     this.#encoded.set(key, shared)
     return shared
   }
+
+  /** @internal Somebody begins to encode it in slices. `isAtWork`: whether they still do. */
+  begin(key: string, isAtWork: () => boolean): void {
+    this.#underWay.set(key, isAtWork)
+  }
+
+  /** @internal Whether somebody encodes it, so that others of that class wait for them. */
+  isUnderWay(key: string): boolean {
+    return this.#underWay.get(key)?.() === true
+  }
 }
 
-/** Prepares a message for many connections. Throws WebSocketError 'invalid-argument' for what is no message. */
-export function prepare(message: Sendable, options: PrepareOptions = {}): PreparedMessage {
-  return message instanceof PreparedMessage ? message : new PreparedMessage(toMessage(message), options)
+/**
+ * Prepares a message for many connections. Bytes are copied: the caller's may change after that. Throws WebSocketError
+ * 'invalid-argument' for what is no message.
+ */
+export function prepare(message: Sendable, { compress }: PrepareOptions = {}): PreparedMessage {
+  if (!(message instanceof PreparedMessage)) return new PreparedMessage(own(toMessage(message)), compress)
+  const isAsAsked = compress === undefined || compress === message.compress
+  return isAsAsked ? message : new PreparedMessage(message, compress)
+}
+
+/** It is encoded when the first connection needs it, which may be long after. */
+function own(message: Message): Message {
+  const { payload } = message
+  if (typeof payload === 'string') return message
+  const bytes = new Uint8Array(payload.length)
+  bytes.set(payload)
+  return message instanceof BinaryMessage
+    ? new BinaryMessage(bytes)
+    : new ExtensionMessage(message.opcode, bytes)
 }

@@ -84,6 +84,11 @@ export class Protocol extends Transmitter {
     return this.isDone || this.isHolding ? null : this.messageRoom
   }
 
+  /** Bytes that are kept because a message is not whole, or because what arrives is held back. */
+  get heldBytes(): number {
+    return this.arrivingBytes + (this.#inbox === null ? 0 : this.#inbox.heldBytes)
+  }
+
   /** Holds back what arrives, from the next message (or piece of one) on, even if it is in a chunk at hand. */
   pause(): void {
     this.isPaused = true

@@ -61,7 +61,6 @@ export abstract class Receiver implements DecoderHandler {
     return (this.#flow & (Flow.PAUSED | Flow.WORKING)) !== 0
   }
 
-  /** @internal */
   set isPaused(isPaused: boolean) {
     if (isPaused) this.#flow |= Flow.PAUSED
     else this.#flow &= ~Flow.PAUSED
@@ -72,9 +71,9 @@ export abstract class Receiver implements DecoderHandler {
     return (this.#flow & Flow.DONE) !== 0
   }
 
-  /** @internal */
-  set isDone(isDone: true) {
-    if (isDone) this.#flow |= Flow.DONE
+  set isDone(_: true) {
+    this.#flow |= Flow.DONE
+    if (!this.isBusy) this.#message = this.#control = null
   }
 
   /** @internal Whether `receive` is at work: a handler that it calls must not call it. */
@@ -164,6 +163,11 @@ export abstract class Receiver implements DecoderHandler {
     } finally {
       this.#flow &= ~(Flow.BUSY | Flow.PROCEEDING)
     }
+  }
+
+  /** @internal Bytes that are kept of a message that is not whole. */
+  protected get arrivingBytes(): number {
+    return this.#message?.heldBytes ?? 0
   }
 
   /** @internal Memory for the next pieces of the message at hand, if they are to be many (see `Assembler.room`); else null. */

@@ -11,7 +11,7 @@ import {
 } from './extension.js'
 import { HeaderBit, headerLength, Opcode, writeHeader } from './header.js'
 import { type Message, type Payload, TextMessage } from './message.js'
-import { type Output, OutputBytes } from './output.js'
+import type { Output } from './output.js'
 import type { Role } from './terms.js'
 
 /** How a message is to be sent. */
@@ -82,17 +82,6 @@ export class Sender {
       this.#writeFrame(output, HeaderBit.FIN | message.opcode, message.bytes)
     }
     return null
-  }
-
-  /** Encodes a message, at once however long that takes. Returns an error if a hook of an extension threw. */
-  encodeWhole(message: Message, choices: SendChoices): Uint8Array | WebSocketError {
-    const output = new OutputBytes()
-    let result: SendResult | undefined = this.sendMessage(output, message, choices)
-    while (typeof result === 'function') {
-      const next: SendResult | undefined = result()
-      if (next !== undefined) result = next
-    }
-    return result ?? concat(output.take())
   }
 
   /** Sends a string as text, or bytes as binary, in one frame: `sendMessage` without making a message, for senders without extensions. */
@@ -309,7 +298,9 @@ export class Sender {
   }
 }
 
-function concat(pieces: readonly Uint8Array[]): Uint8Array {
+/** Joins pieces of memory, in memory of its own. */
+export function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  if (pieces.length === 1 && pieces[0]!.length === pieces[0]!.buffer.byteLength) return pieces[0]!
   const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const piece of pieces) {

@@ -5,13 +5,13 @@ import { checkFragmentSize } from './frame.js'
 import { Opcode } from './header.js'
 import { type Message, type Sendable, toMessage } from './message.js'
 import { MessageStream, type StreamLink, type StreamOwner } from './message-stream.js'
-import type { Output } from './output.js'
+import { type Output, OutputBytes } from './output.js'
 import { checkControlPayload, type Pongs, SentPings } from './pings.js'
-import { PreparedMessage } from './prepared.js'
+import { PreparedMessage, type SharedBytes } from './prepared.js'
 import type { ProtocolHandler } from './protocol-handler.js'
 import { Receiver } from './receiver.js'
 import { NOTHING_DEFERRED, SendLine } from './send-line.js'
-import { IN_ONE_FRAME, type SendChoices } from './sender.js'
+import { concat, IN_ONE_FRAME, type SendChoices, type SendResult } from './sender.js'
 import type { Terms } from './terms.js'
 
 /** Messages that are accepted for sending and not written. */
@@ -70,28 +70,59 @@ export abstract class Transmitter extends Receiver {
     const message = toMessage(sendable)
     this.terms.checkOpcode(message.opcode)
     if (!this.mayMessage) return false
-    if (message instanceof PreparedMessage && choices === IN_ONE_FRAME) return this.sendPrepared(message)
-    return this.sendMessage(message, choices)
+    return message instanceof PreparedMessage
+      ? this.sendPrepared(message, choices)
+      : this.sendBy(message, () => this.terms.sender.sendMessage(this.output, message, choices))
+  }
+
+  /** Whether messages with that opcode may be sent: others need an extension that was not negotiated. */
+  knowsOpcode(opcode: number): boolean {
+    return opcode === Opcode.TEXT || opcode === Opcode.BINARY || this.terms.hasOpcode(opcode)
   }
 
   /** To those that agreed on the same go the same bytes. */
-  private sendPrepared(message: PreparedMessage): boolean {
+  private sendPrepared(message: PreparedMessage, choices: SendChoices): boolean {
     const { shareKey, sender } = this.terms
-    const { compress } = message
-    if (shareKey === null || this.line !== null) return this.sendMessage(message, { compress })
-    const shared = message.share(shareKey, () => sender.encodeWhole(message, { compress }))
-    if (shared instanceof WebSocketError) {
-      this.receiveViolation(shared)
-      return false
-    }
-    const { output } = this
-    if (output.appendShared === undefined) output.append(shared.bytes)
-    else output.appendShared(shared)
+    const { fragmentSize, mask, compress = message.compress } = choices
+    const wanted = { fragmentSize, mask, compress }
+    if (shareKey === null || mask !== undefined)
+      return this.sendBy(message, () => sender.sendMessage(this.output, message, wanted))
+    const key = choices === IN_ONE_FRAME ? shareKey : `${shareKey} ${fragmentSize ?? ''} ${compress ?? ''}`
+    const shared = this.line === null ? message.encoded(key) : undefined
+    if (shared === undefined) return this.sendBy(message, () => this.sendShared(message, key, wanted))
+    this.appendShared(shared)
     return true
   }
 
-  private sendMessage(message: Message, choices: SendChoices): boolean {
-    const send = () => this.terms.sender.sendMessage(this.output, message, choices)
+  /** Sends what others have encoded; or encodes it, for others, too; or waits for who is at work on it. */
+  private sendShared(message: PreparedMessage, key: string, choices: SendChoices): SendResult {
+    const shared = message.encoded(key)
+    if (shared !== undefined) {
+      this.appendShared(shared)
+      return null
+    }
+    // Whoever is at work may give up, because their connection ends: then it is begun anew.
+    if (message.isUnderWay(key))
+      return () => (message.isUnderWay(key) ? undefined : this.sendShared(message, key, choices))
+    const output = new OutputBytes()
+    const finish = (result: SendResult | undefined): SendResult | undefined => {
+      if (typeof result === 'function') return () => finish(result())
+      if (result !== null) return result
+      this.appendShared(message.keep(key, concat(output.take())))
+      return null
+    }
+    const result = finish(this.terms.sender.sendMessage(output, message, choices))!
+    if (typeof result === 'function') message.begin(key, () => this.line !== null)
+    return result
+  }
+
+  private appendShared(shared: SharedBytes): void {
+    if (this.output.appendShared !== undefined) this.output.appendShared(shared)
+    else this.terms.sender.writePiece(this.output, shared.bytes, null, 0)
+  }
+
+  /** Sends a message as `send` does it, behind those that wait. */
+  private sendBy(message: Message, send: () => SendResult): boolean {
     if (this.line !== null) {
       this.line.addMessage(message.bytes.length, send)
       return true

@@ -126,10 +126,11 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   }
 
   /**
-   * Sends a message to all clients that subscribe to a topic, in the order of publications. Returns how many accepted it. It is
-   * framed, and compressed, once for all that agreed on the same; several publications of one turn of the event loop go out to
-   * a client together. What becomes of clients that do not read is their `onslow`, as with `send`. Throws WebSocketError
-   * 'invalid-argument' for what is no topic (wildcards are for subscribers) or no message.
+   * Sends a message to all clients that subscribe to a topic: each gets it once, in the order of publications. Returns how many
+   * accepted it; those that are closing do not, nor those that have not negotiated the extension of its opcode. It is framed, and
+   * compressed, once for all that agreed on the same; several publications of one turn of the event loop go out to a client
+   * together. Bytes are copied once. `overflow` tells what becomes of it for clients that do not keep up. Throws WebSocketError
+   * 'invalid-argument' for what is no topic (wildcards are for subscribers), no message, or a wrong option.
    */
   publish(topic: string, message: Sendable, options: PublishOptions<T> = {}): number {
     return this.#topics.publish(topic, message, options)
@@ -137,7 +138,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
 
   /** Sends a message to all clients; as `publish`. */
   broadcast(message: Sendable, options: PublishOptions<T> = {}): number {
-    return this.#topics.publishTo(this.#parts.endpoint.connections, '', message, options)
+    return this.#topics.broadcast(this.clients, message, options)
   }
 
   /** The topics that clients subscribe to: `[...server.topics]` has each with the number of its subscribers. */

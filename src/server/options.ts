@@ -15,7 +15,7 @@ import { CONNECTION_CHECKS, type ConnectionOptions, withConnectionDefaults } fro
 import type { SlowPolicy } from '../connection-settings.js'
 import { describe } from '../core/message.js'
 import { checkTrustedOrigins } from '../core/origin.js'
-import { type Overflow, overflow } from '../topics/overflow.js'
+import { type Overflow, overflow, type TopicOverflow, topicOverflow } from '../topics/overflow.js'
 import { parseAddresses } from './address-list.js'
 import type { AuthScheme } from './auth.js'
 import type { ProxyHeaders, TrustProxy } from './forwarded.js'
@@ -90,12 +90,25 @@ export interface ServerOptions extends ConnectionOptions {
    * and above the high one in any case; 'close' closes it with 1008 above the high one; 'continue' does nothing. Default 'pause'.
    */
   onslow?: SlowPolicy
-  /** What becomes of publications for clients that do not keep up, unless the publication or the client says otherwise. Default 'queue'. */
+  /**
+   * What becomes of publications for clients that do not keep up: see `Overflow`. A client's own `overflow` goes before the one of
+   * the publication, that before `topicOverflow`, and that before this one. Default 'queue'.
+   */
   overflow?: Overflow
+  /** The same for certain topics: the first that matches counts, as { 'prices/#': 'latest' }. Default: none. */
+  topicOverflow?: TopicOverflow
   /** Publications that wait for a client that does not keep up, in bytes; beyond that the oldest are dropped. Default 1 MiB. */
   maxOverflowBytes?: number
   /** The code with which `overflow: 'close'` closes: 1008 (policy violation) or 1013 (try again later). Default 1013. */
   overflowCloseCode?: 1008 | 1013
+  /**
+   * What all connections may hold together, in bytes: send queues, publications that wait, messages that are not whole or not taken.
+   * Above it the worst give way: what waits for them is dropped, and if that is not enough they are closed with 1013, or at once if
+   * they do not read ('buffer-limit'). It is for all servers of the thread that have this option, of which the lowest counts, and
+   * looked after ten times a second, so that for a moment there may be more. Memory that several share counts for each. Threads count
+   * by themselves. Default: no limit.
+   */
+  maxBufferedBytes?: number
 }
 
 /** Options of `attach`. */
@@ -131,6 +144,9 @@ const CHECKS: { readonly [Name in keyof Required<ServerOptions>]: Check } = {
   handshakeTimeoutMs: integer(0, MAX_TIMEOUT_MS),
   onslow: oneOf('pause', 'close', 'continue'),
   overflow,
+  topicOverflow,
+  maxBufferedBytes: (value) =>
+    value === Number.POSITIVE_INFINITY ? null : integer(1, Number.MAX_SAFE_INTEGER)(value),
   maxOverflowBytes: integer(0, Number.MAX_SAFE_INTEGER),
   overflowCloseCode: (value) => (value === 1008 || value === 1013 ? null : '1008 or 1013'),
   auth,
@@ -190,6 +206,8 @@ function withDefaults(options: ServerOptions): ResolvedOptions {
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
     onslow: options.onslow ?? 'pause',
     overflow: options.overflow ?? 'queue',
+    topicOverflow: options.topicOverflow ?? {},
+    maxBufferedBytes: options.maxBufferedBytes ?? Number.POSITIVE_INFINITY,
     maxOverflowBytes: options.maxOverflowBytes ?? 1024 * 1024,
     overflowCloseCode: options.overflowCloseCode ?? 1013
   }

@@ -4,11 +4,17 @@ import type { PreparedMessage } from '../core/prepared.js'
 /** What a publication costs besides its payload, in bytes, so that empty ones count. */
 const PUBLICATION_BYTES = 64
 
+interface Waiting {
+  readonly message: PreparedMessage
+  readonly byteLength: number
+}
+
 /** In the order of publication; of those with the same key the latest, at the place of the first. */
 export class SlowQueue {
-  readonly #messages = new Map<string | symbol, PreparedMessage>()
+  readonly #waiting = new Map<string | symbol, Waiting>()
   readonly #maxBytes: number
-  #byteLength = 0
+  /** About how many bytes wait. */
+  byteLength = 0
 
   /** `maxBytes`: of what waits; one publication may be longer. */
   constructor(maxBytes: number) {
@@ -16,32 +22,34 @@ export class SlowQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#messages.size === 0
+    return this.#waiting.size === 0
   }
 
-  /** Has a publication wait. `key`: null stands for one of its own. Returns those that are dropped for it, the oldest first. */
-  put(message: PreparedMessage, key: string | null): readonly PreparedMessage[] {
+  /**
+   * Has a publication wait. `key`: null stands for one of its own. `ondrop` is told what is dropped for it, the oldest first:
+   * `isReplaced`: it had the same key.
+   */
+  put(
+    message: PreparedMessage,
+    key: string | null,
+    ondrop: (message: PreparedMessage, isReplaced: boolean) => void
+  ): void {
     const place = key ?? Symbol()
-    const replaced = this.#messages.get(place)
-    this.#messages.set(place, message)
-    this.#byteLength += sizeOf(message)
-    if (replaced !== undefined) this.#byteLength -= sizeOf(replaced)
-    const dropped = replaced === undefined ? [] : [replaced]
-    while (this.#byteLength > this.#maxBytes && this.#messages.size > 1) dropped.push(this.take()!)
-    return dropped
+    const replaced = this.#waiting.get(place)
+    const byteLength = PUBLICATION_BYTES + message.bytes.length
+    this.#waiting.set(place, { message, byteLength })
+    this.byteLength += byteLength - (replaced?.byteLength ?? 0)
+    if (replaced !== undefined) ondrop(replaced.message, true)
+    while (this.byteLength > this.#maxBytes && this.#waiting.size > 1) ondrop(this.take()!, false)
   }
 
   /** Returns the one that has waited longest, or null. */
   take(): PreparedMessage | null {
-    for (const [place, message] of this.#messages) {
-      this.#messages.delete(place)
-      this.#byteLength -= sizeOf(message)
+    for (const [place, { message, byteLength }] of this.#waiting) {
+      this.#waiting.delete(place)
+      this.byteLength -= byteLength
       return message
     }
     return null
   }
-}
-
-function sizeOf(message: PreparedMessage): number {
-  return PUBLICATION_BYTES + message.bytes.length
 }

@@ -1,12 +1,21 @@
 // Owns the subscriptions of one server's connections, and the way of a publication to them. Must not know how a message is
 // sent.
 import type { Connection } from '../connection.js'
+import type { WebSocketError } from '../core/errors.js'
+import { Opcode } from '../core/header.js'
 import type { Sendable } from '../core/message.js'
 import { prepare } from '../core/prepared.js'
+import { type Overflow, overflowOf, type TopicOverflow } from './overflow.js'
 import { checkPublishOptions, type PublishOptions } from './publish-options.js'
-import { type OverflowSettings, SlowClients } from './slow-clients.js'
+import { type Publication, SlowClients, type SlowSettings } from './slow-clients.js'
 import { checkFilter, checkTopic } from './topic-name.js'
 import { TopicTree } from './topic-tree.js'
+
+/** How a server deals with clients that do not keep up. */
+export interface TopicSettings extends SlowSettings {
+  readonly overflow: Overflow
+  readonly topicOverflow: TopicOverflow
+}
 
 /** What a server's topics look like from outside. */
 export interface TopicCounts extends Iterable<[string, number]> {
@@ -25,7 +34,12 @@ export class Topics<T> implements TopicCounts {
   /** The filters of each connection that has some. */
   readonly #filters = new Map<Connection<T>, Set<string>>()
 
-  constructor(settings: OverflowSettings) {
+  /** Null, but amid a publication. */
+  #underWay: Delivery<T> | null = null
+  readonly #settings: TopicSettings
+
+  constructor(settings: TopicSettings) {
+    this.#settings = settings
     this.#slow = new SlowClients(settings)
   }
 
@@ -68,13 +82,27 @@ export class Topics<T> implements TopicCounts {
     return this.#slow.holds(connection)
   }
 
-  /** The connection is over. */
-  forget(connection: Connection<T>): void {
-    this.#slow.forget(connection)
+  /** The connection is over: it gets no more publications. */
+  leave(connection: Connection<T>): void {
     const filters = this.#filters.get(connection)
     if (filters === undefined) return
     this.#filters.delete(connection)
     for (const filter of filters) this.#tree.delete(filter, connection)
+  }
+
+  /** After that: what waits for it is dropped, and told. `cause`: of its end. */
+  end(connection: Connection<T>, cause: WebSocketError | null): void {
+    this.#slow.end(connection, cause)
+  }
+
+  /** About how many bytes of publications wait for a connection that does not keep up. */
+  waitingBytes(connection: Connection<T>): number {
+    return this.#slow.waitingBytes(connection)
+  }
+
+  /** Drops these. */
+  dropWaiting(connection: Connection<T>): void {
+    this.#slow.dropWaiting(connection)
   }
 
   /** What a connection subscribes to, in the order in which it did. */
@@ -85,27 +113,64 @@ export class Topics<T> implements TopicCounts {
   /** Sends a message to those whom a topic concerns. Returns to how many. Throws WebSocketError 'invalid-argument'. */
   publish(topic: string, message: Sendable, options: PublishOptions<T>): number {
     checkTopic(topic)
-    return this.publishTo(this.#tree.match(topic), topic, message, options)
+    const { topicOverflow } = this.#settings
+    return this.#publishTo(this.#tree.match(topic), message, options, {
+      key: topic,
+      overflow: overflowOf(topicOverflow, topic)
+    })
   }
 
-  /** Sends a message to some connections. `key`: if the options have none. */
-  publishTo(
-    connections: ReadonlySet<Connection<T>>,
-    key: string,
-    message: Sendable,
-    options: PublishOptions<T>
-  ): number {
-    const { except, from, overflow } = checkPublishOptions(options)
-    const publication = {
-      message: prepare(message, options),
-      key: options.key ?? key,
-      overflow: overflow ?? null,
-      from: from ?? null
-    }
-    let count = 0
-    for (const connection of connections) {
-      if (connection !== except && this.#slow.deliver(connection, publication)) count++
-    }
-    return count
+  /** Sends a message to some connections; as `publish`. */
+  broadcast(connections: ReadonlySet<Connection<T>>, message: Sendable, options: PublishOptions<T>): number {
+    return this.#publishTo(connections, message, options, { key: '', overflow: null })
   }
+
+  #publishTo(
+    connections: ReadonlySet<Connection<T>>,
+    message: Sendable,
+    options: PublishOptions<T>,
+    defaults: { readonly key: string; readonly overflow: Overflow | null }
+  ): number {
+    checkPublishOptions(options)
+    const delivery: Delivery<T> = {
+      publication: {
+        message: prepare(message, options),
+        key: options.key ?? defaults.key,
+        overflow: options.overflow ?? defaults.overflow ?? this.#settings.overflow,
+        from: options.from ?? null
+      },
+      except: options.except ?? null,
+      left: connections.values(),
+      count: 0
+    }
+    // A handler that is called amid a publication may publish, too: the first one goes first to all.
+    if (this.#underWay !== null) this.#deliver(this.#underWay)
+    const outer = this.#underWay
+    this.#underWay = delivery
+    try {
+      this.#deliver(delivery)
+    } finally {
+      this.#underWay = outer
+    }
+    return delivery.count
+  }
+
+  #deliver(delivery: Delivery<T>): void {
+    const { publication, except, left } = delivery
+    const { opcode } = publication.message
+    const isExtended = opcode !== Opcode.TEXT && opcode !== Opcode.BINARY
+    for (const connection of left) {
+      if (connection === except || (isExtended && !connection.knowsOpcode(opcode))) continue
+      if (this.#slow.deliver(connection, publication)) delivery.count++
+    }
+  }
+}
+
+/** A publication on its way. */
+interface Delivery<T> {
+  readonly publication: Publication<T>
+  readonly except: Connection<T> | null
+  /** Those who have not got it. */
+  readonly left: SetIterator<Connection<T>>
+  count: number
 }

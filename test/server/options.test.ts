@@ -47,6 +47,8 @@ describe('resolveOptions', () => {
       highWatermarkBytes: MIB,
       onslow: 'pause',
       overflow: 'queue',
+      topicOverflow: {},
+      maxBufferedBytes: Number.POSITIVE_INFINITY,
       maxOverflowBytes: 1024 * 1024,
       overflowCloseCode: 1013,
       logLevel: 'warn'
