@@ -5,6 +5,9 @@ import { describe } from '../core/message.js'
 /** Longest name in bytes of UTF-8. Source: MQTT 5.0 §4.7.3. */
 const MAX_BYTES = 65_535
 
+/** Most levels: filters come from clients, and a tree of them must not be deeper than the stack. Mosquitto has the same limit. */
+const MAX_LEVELS = 200
+
 const encoder = new TextEncoder()
 
 /** Whether a filter has wildcards: '+' stands for one level, '#' at the end for all that follow, and for none. */
@@ -58,6 +61,8 @@ function nameFault(name: unknown): string | null {
   const { length } = name
   const byteLength = 3 * length <= MAX_BYTES ? length : encoder.encode(name).length
   if (byteLength > MAX_BYTES) return `a topic has at most ${MAX_BYTES} bytes, not ${byteLength}`
+  const levelCount = name.split('/', MAX_LEVELS + 1).length
+  if (levelCount > MAX_LEVELS) return `a topic has at most ${MAX_LEVELS} levels`
   if (name.includes('\0')) return `a topic has no U+0000, and ${quote(name)} has`
   return null
 }

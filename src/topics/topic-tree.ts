@@ -25,6 +25,11 @@ export class TopicTree<Subscriber> {
     return this.#exact.size + this.#wild.size
   }
 
+  /** Levels of filters with wildcards that are kept. */
+  get nodeCount(): number {
+    return countChildren(this.#root)
+  }
+
   /** Each filter that somebody subscribes to, and by how many. */
   *counts(): Generator<[string, number]> {
     for (const filters of [this.#exact, this.#wild])
@@ -120,4 +125,10 @@ function prune<Subscriber>(node: Node<Subscriber>, levels: readonly string[], in
   if (child === undefined) return
   prune(child, levels, index + 1)
   if (child.children.size + child.here.size + child.below.size === 0) node.children.delete(level)
+}
+
+function countChildren<Subscriber>({ children }: Node<Subscriber>): number {
+  let count = children.size
+  for (const child of children.values()) count += countChildren(child)
+  return count
 }
