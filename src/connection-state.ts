@@ -63,6 +63,11 @@ export class Extras {
     return this.#id
   }
 
+  /** Whether that is its id, which then was read. */
+  isCalled(id: string): boolean {
+    return this.#id === id
+  }
+
   /** Who waits for something. */
   get waiters(): Waiters {
     this.#waiters ??= { room: [], drained: [], closed: [] }

@@ -72,6 +72,11 @@ export class Connection<T = undefined> extends Subscriber<T> {
     return this.openExtras().id
   }
 
+  /** @internal Whether that is its id. One that nobody has read is nobody's. */
+  isCalled(id: string): boolean {
+    return this.extras?.isCalled(id) === true
+  }
+
   /** Address of the peer, or of the client that a trusted proxy speaks for; null where there is none. */
   get remoteAddress(): string | null {
     return this.transport.remoteAddress

@@ -1,6 +1,16 @@
 // Owns the public face of the package `hotsocket`.
 
 export type { Credentials } from './auth/challenges.js'
+export type {
+  Backplane,
+  BackplaneCounts,
+  BackplaneHost,
+  BackplaneState,
+  RemotePublication
+} from './backplane/backplane.js'
+export type { Broker, BrokerEvents, Channel } from './backplane/broker.js'
+export { BrokerBackplane } from './backplane/broker-backplane.js'
+export type { BackplaneOptions } from './backplane/options.js'
 export { Agent, type ConnectOptions } from './client/agent.js'
 export { connect } from './client/connect.js'
 export type { ClientHandlers, HandshakeResponse } from './client/handlers.js'
@@ -92,6 +102,7 @@ export { Server } from './server/server.js'
 export type { ServerTlsOptions, TlsReload } from './server/server-tls.js'
 export type { Overflow, TopicOverflow } from './topics/overflow.js'
 export type { PublishOptions } from './topics/publish-options.js'
+export { TopicTree } from './topics/topic-tree.js'
 export type { TopicCounts } from './topics/topics.js'
 export type { SocketAddress, WebSocketOptions } from './websocket/options.js'
 export { WebSocket } from './websocket/websocket.js'

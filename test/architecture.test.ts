@@ -92,6 +92,11 @@ const RULES: readonly Rule[] = [
   { who: 'auth imports core and Node.js', applies: isIn('auth'), may: [isIn('core', 'auth'), isNode] },
   { who: 'extensions import core', applies: isIn('extensions'), may: [isIn('core', 'extensions')] },
   {
+    who: 'backplanes know no connection, no server and no transport',
+    applies: isIn('backplane'),
+    may: [isIn('core', 'backplane'), isNode, isOneOf('checks.ts', 'log.ts', 'topics/overflow.ts')]
+  },
+  {
     who: 'transports import core and Node.js, but not the receiver or the sender',
     applies: isIn('transport'),
     may: [isIn('core', 'transport'), isNode],

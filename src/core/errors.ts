@@ -193,6 +193,10 @@ const OTHER_ERRORS = {
     closeCode: 1013,
     text: 'the process buffers more than maxBufferedBytes, and for this connection most'
   },
+  'broker-lost': {
+    closeCode: null,
+    text: 'the broker between servers is gone or does not answer'
+  },
   'handler-failed': {
     closeCode: 1011,
     text: 'a handler of the application threw',

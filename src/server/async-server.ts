@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import { Duplex } from 'node:stream'
+import type { Backplane } from '../backplane/backplane.js'
 import { refuseOption, splitHandlers } from '../checks.js'
 import type { Connection } from '../connection.js'
 import { type ConnectionOwner, HANDLER_NAMES } from '../connection-settings.js'
@@ -36,6 +37,7 @@ import {
   resolvePaths,
   type ServerOptions
 } from './options.js'
+import { Publisher } from './publisher.js'
 import { ServerTls, type TlsReload } from './server-tls.js'
 
 /** Options of an `AsyncServer`: those of servers, and handlers if you do not subclass. */
@@ -54,6 +56,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   readonly #logger: Logger
   readonly #tls: ServerTls | null
   readonly #topics: Topics<T>
+  readonly #publisher: Publisher<T>
   #state: 'new' | 'listening' | 'closing' = 'new'
   #endpoint: Endpoint<T> | null = null
   #door: FrontDoor<T> | null = null
@@ -75,6 +78,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     const { tls } = this.#options
     this.#tls = tls === undefined ? null : new ServerTls(tls)
     this.#topics = new Topics(this.#options)
+    this.#publisher = new Publisher(this.#logger, this.#topics, () => this.clients)
     Object.assign(this, handlers)
   }
 
@@ -130,15 +134,26 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
    * accepted it; those that are closing do not, nor those that have not negotiated the extension of its opcode. It is framed, and
    * compressed, once for all that agreed on the same; several publications of one turn of the event loop go out to a client
    * together. Bytes are copied once. `overflow` tells what becomes of it for clients that do not keep up. Throws WebSocketError
-   * 'invalid-argument' for what is no topic (wildcards are for subscribers), no message, or a wrong option.
+   * 'invalid-argument' for what is no topic (wildcards are for subscribers), no message, or a wrong option. With a backplane (`use`)
+   * it goes to the clients of all servers; counted are those of this one.
    */
   publish(topic: string, message: Sendable, options: PublishOptions<T> = {}): number {
-    return this.#topics.publish(topic, message, options)
+    return this.#publisher.publish(topic, message, options)
   }
 
   /** Sends a message to all clients; as `publish`. */
   broadcast(message: Sendable, options: PublishOptions<T> = {}): number {
-    return this.#topics.broadcast(this.clients, message, options)
+    return this.#publisher.broadcast(message, options)
+  }
+
+  /**
+   * Joins this server with others: what is published at one goes to the clients of all. `backplane`: of `hotsocket/redis`, `hotsocket/nats`
+   * or `hotsocket/memory`. It works from now on, whether the server listens or not, and ends with `close`. Returns the server. Throws
+   * WebSocketError 'invalid-argument' for what is none, for one that another server uses, for a second one, and after `close`.
+   */
+  use(backplane: Backplane): this {
+    this.#publisher.use(backplane)
+    return this
   }
 
   /** The topics that clients subscribe to: `[...server.topics]` has each with the number of its subscribers. */
@@ -345,6 +360,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     door.stopAccepting()
     await Promise.all([closed, door.finishHttp(this.#options.closeTimeoutMs)])
     door.destroyRest()
+    await this.#publisher.close()
   }
 
   /** @internal Whether there is a handler of that name; one may be set when the server is there already. */

@@ -27,8 +27,18 @@ export interface TopicCounts extends Iterable<[string, number]> {
   count(topic: string): number
 }
 
+/** Who has to know which topics somebody here subscribes to. */
+export interface TopicDemand {
+  /** The first one subscribes to a topic or filter. */
+  subscribe(filter: string): void
+  /** The last one does not any more. */
+  unsubscribe(filter: string): void
+}
+
 /** Of one server. */
 export class Topics<T> implements TopicCounts {
+  /** Null: nobody has to. */
+  demand: TopicDemand | null = null
   readonly #tree = new TopicTree<Connection<T>>()
   readonly #slow: SlowClients<T>
   /** The filters of each connection that has some. */
@@ -65,12 +75,13 @@ export class Topics<T> implements TopicCounts {
     if (!this.#tree.add(filter, connection)) return false
     const filters = this.#filters.get(connection) ?? new Set()
     this.#filters.set(connection, filters.add(filter))
+    if (this.demand !== null && this.#tree.count(filter) === 1) this.demand.subscribe(filter)
     return true
   }
 
   /** Returns whether there was a subscription. */
   unsubscribe(connection: Connection<T>, filter: string): boolean {
-    if (!this.#tree.delete(filter, connection)) return false
+    if (!this.#leave(filter, connection)) return false
     const filters = this.#filters.get(connection)!
     filters.delete(filter)
     if (filters.size === 0) this.#filters.delete(connection)
@@ -87,7 +98,13 @@ export class Topics<T> implements TopicCounts {
     const filters = this.#filters.get(connection)
     if (filters === undefined) return
     this.#filters.delete(connection)
-    for (const filter of filters) this.#tree.delete(filter, connection)
+    for (const filter of filters) this.#leave(filter, connection)
+  }
+
+  #leave(filter: string, connection: Connection<T>): boolean {
+    if (!this.#tree.delete(filter, connection)) return false
+    if (this.demand !== null && this.#tree.count(filter) === 0) this.demand.unsubscribe(filter)
+    return true
   }
 
   /** After that: what waits for it is dropped, and told. `cause`: of its end. */
