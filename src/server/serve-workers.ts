@@ -44,6 +44,11 @@ export interface ServeWorkersOptions {
    * the servers' closeTimeoutMs.
    */
   stopTimeoutMs?: number
+  /**
+   * Joins the servers of the threads: a `MemoryHub` of `hotsocket/memory`. Each module's function gets a port to it as `hub`, for
+   * `memoryBackplane`. Default: none, each server knows its own clients only.
+   */
+  hub?: { connect(): MessagePort }
   /** A worker listens: at the start, and after each restart. */
   onlisten?(index: number): unknown
   /** A worker has ended by itself, and will be started again. */
@@ -55,6 +60,8 @@ const CHECKS: { readonly [Name in keyof Required<ServeWorkersOptions>]: Check } 
   port: integer(0, 65_535),
   startTimeoutMs: integer(0, MAX_TIMEOUT_MS),
   stopTimeoutMs: integer(0, MAX_TIMEOUT_MS),
+  hub: (value) =>
+    typeof (value as ServeWorkersOptions['hub'] | null)?.connect === 'function' ? null : 'a MemoryHub',
   onlisten: isFunction,
   onexit: isFunction
 }
@@ -62,7 +69,7 @@ const CHECKS: { readonly [Name in keyof Required<ServeWorkersOptions>]: Check } 
 /**
  * Starts threads that serve one port together, each with a server of its own; the kernel spreads the connections among them
  * (see the option `reusePort`, whose needs apply). `url`: a module that exports, as `server` or as default, an AsyncServer
- * that does not listen yet, or a function that makes one, or a promise of one, from `{ index, count }`; a file URL, or a path.
+ * that does not listen yet, or a function that makes one, or a promise of one, from `{ index, count, hub }`; a file URL, or a path.
  * Resolves when all listen. Rejects with WebSocketError 'invalid-option', or with 'listen-failed' if one cannot be started, or
  * not in time, after which none is left.
  */
@@ -233,14 +240,17 @@ export class WorkerGroup {
 
   #startThread(seat: Seat): Thread {
     const { port1: control, port2 } = new MessageChannel()
+    const hub = this.#options.hub?.connect() ?? null
     const workerData: WorkerTask = {
       module: this.#module,
       index: seat.index,
       count: this.#seats.length,
       port: this.#port,
-      control: port2
+      control: port2,
+      hub
     }
-    const worker = new Worker(ENTRY, { workerData, transferList: [port2] })
+    const transferList = hub === null ? [port2] : [port2, hub]
+    const worker = new Worker(ENTRY, { workerData, transferList })
     let error: Error | null = null
     worker.on('error', (cause: unknown) => {
       error = cause instanceof Error ? cause : new Error(String(cause))

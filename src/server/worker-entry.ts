@@ -5,7 +5,7 @@ import { WebSocketError } from '../core/errors.js'
 import type { AsyncServer } from './async-server.js'
 import type { CloseOrder, DrainOrder, DrainReport, ListeningReport, WorkerTask } from './worker-task.js'
 
-const { module, index, count, port, control } = workerData as WorkerTask
+const { module, index, count, port, control, hub } = workerData as WorkerTask
 
 serve().catch((error: unknown) => {
   // Out of the promise, so that the thread ends with it whatever the process does about rejections.
@@ -41,7 +41,7 @@ async function drain(server: AsyncServer<unknown>, order: DrainOrder): Promise<v
 async function loadServer(): Promise<AsyncServer<unknown>> {
   const exported = (await import(module)) as { server?: unknown; default?: unknown }
   const given = exported.server ?? exported.default
-  const server: unknown = typeof given === 'function' ? await given({ index, count }) : given
+  const server: unknown = typeof given === 'function' ? await given({ index, count, hub }) : given
   if (isServer(server)) return server
   throw new WebSocketError('invalid-argument', {
     detail: `${module} must export an AsyncServer, or a function that makes one, as "server" or as default`

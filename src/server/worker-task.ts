@@ -13,6 +13,8 @@ export interface WorkerTask {
   readonly port: number | null
   /** The way for the messages below; the thread's `parentPort` is the application's. */
   readonly control: MessagePort
+  /** The way to the other servers, or null. */
+  readonly hub: MessagePort | null
 }
 
 /** From the thread, once: it listens. */
