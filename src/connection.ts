@@ -140,6 +140,16 @@ export class Connection<T = undefined> extends Subscriber<T> {
     return this.closed()
   }
 
+  /**
+   * @internal Has the time limit of the closing handshake begin anew as long as the kernel has not taken what stands before our
+   * close frame. Returns false when it has.
+   */
+  extendClose(): boolean {
+    if (this.extras?.details != null || !this.holdsMessages) return false
+    this.settings.closeTimeouts.start(this)
+    return true
+  }
+
   /** Resolves when the connection is over, with how it ended; it never rejects. */
   closed(): Promise<CloseDetails> {
     const details = this.extras?.details

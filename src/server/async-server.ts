@@ -313,10 +313,10 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   }
 
   /**
-   * Ends gracefully: accepts nothing more, asks the clients to leave, each at a moment of its own within `jitterMs`, and not
-   * before the kernel has taken what is queued for it; then closes. Who is still there at `deadlineMs` is dropped. A client that
-   * does not answer the close frame is dropped after closeTimeoutMs. Resolves when all is over. If it has begun before, that
-   * one goes on; `close` cuts it short. Rejects with WebSocketError 'invalid-option', 'invalid-argument'.
+   * Ends gracefully: accepts nothing more, asks the clients to leave, each at a moment of its own within `jitterMs`, by a close
+   * frame behind all that is queued for it; then closes. Who is still there at `deadlineMs` is dropped; a client that does not answer
+   * already closeTimeoutMs after the kernel has taken its close frame. Resolves when all is over. If it has begun before, that one
+   * goes on; `close` cuts it short. Rejects with WebSocketError 'invalid-option', 'invalid-argument'.
    */
   async drain(options: DrainOptions = {}): Promise<DrainResult> {
     const resolved = resolveDrainOptions(options)
@@ -331,8 +331,8 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     door.stopListening()
     this.#logger.info(`draining ${connections.size} connections within ${options.deadlineMs} ms`)
     const isOpening = () => this.#closed === null && door.isOpening
-    const holds = (client: Connection<T>) => this.#topics.holds(client)
-    const result = await new Drain({ connections, counters, isOpening, holds }, options).run()
+    const release = (client: Connection<T>) => this.#topics.release(client)
+    const result = await new Drain({ connections, counters, isOpening, release }, options).run()
     await this.close(options.code, options.reason)
     const { left, dropped, unsentMessages, durationMs } = result
     const outcome = `drained in ${Math.round(durationMs)} ms: ${left} clients left, ${dropped} were dropped`

@@ -4,7 +4,7 @@ import type { Connection } from '../connection.js'
 import type { Counters } from '../core/counters.js'
 import type { DrainResult, ResolvedDrainOptions } from './drain-options.js'
 
-/** How often it looks who is to be asked and who has nothing queued any more. */
+/** How often it looks who is to be asked, and whose queue is not empty yet. */
 const STEP_MS = 10
 
 /** Whose connections end. */
@@ -13,8 +13,8 @@ export interface DrainSource<T> {
   readonly counters: Counters
   /** Whether handshakes are under way that may still open connections. */
   isOpening(): boolean
-  /** Whether publications wait for a connection outside of its send queue. */
-  holds(connection: Connection<T>): boolean
+  /** Sends the publications that wait for a connection outside of its send queue. */
+  release(connection: Connection<T>): void
 }
 
 /** One graceful end. */
@@ -28,8 +28,8 @@ export class Drain<T> {
   /** The even steps begin a part of one later, so that few clients have no fixed moment either. */
   readonly #offset = Math.random()
   #askedCount = 0
-  /** Those whose turn has come, and who have something queued. */
-  readonly #waiting = new Set<Connection<T>>()
+  /** Those who were asked, with something queued before the close frame. */
+  readonly #reading = new Set<Connection<T>>()
   #leftCount = 0
   #acceptedCount: number | undefined
 
@@ -72,7 +72,7 @@ export class Drain<T> {
     if (deadlineMs > 0 && performance.now() - this.#beganAt >= deadlineMs) return this.#giveUp()
     this.#meet()
     this.#ask()
-    for (const client of this.#waiting) this.#closeIfSent(client)
+    for (const client of this.#reading) if (!client.extendClose()) this.#reading.delete(client)
     return true
   }
 
@@ -92,7 +92,7 @@ export class Drain<T> {
 
   #watch(client: Connection<T>): void {
     void client.closed().then(({ wasClean }) => {
-      this.#waiting.delete(client)
+      this.#reading.delete(client)
       if (wasClean) this.#leftCount++
     })
   }
@@ -102,14 +102,13 @@ export class Drain<T> {
     const { jitterMs } = this.#options
     const share = jitterMs === 0 ? 1 : Math.min(1, (performance.now() - this.#beganAt) / jitterMs)
     const due = share === 1 ? this.#clients.length : Math.ceil(share * this.#clients.length - this.#offset)
-    for (; this.#askedCount < due; this.#askedCount++) this.#waiting.add(this.#clients[this.#askedCount]!)
-  }
-
-  /** What waits would have to be read within `closeTimeoutMs`, which may be shorter than the deadline. */
-  #closeIfSent(client: Connection<T>): void {
-    if (client.holdsMessages || client.isFull || this.#source.holds(client)) return
-    this.#waiting.delete(client)
-    void client.close(this.#options.code, this.#options.reason)
+    for (; this.#askedCount < due; this.#askedCount++) {
+      const client = this.#clients[this.#askedCount]!
+      this.#source.release(client)
+      // From here on nothing is accepted for it any more, so that its queue has an end.
+      void client.close(this.#options.code, this.#options.reason)
+      this.#reading.add(client)
+    }
   }
 
   #giveUp(): boolean {

@@ -42,7 +42,8 @@ export class FrontDoor<T> {
   readonly #detachers = new Set<() => void>()
   #listener: Listener | null = null
   #http: HttpServer | null = null
-  #isAccepting = true
+  /** 'draining': what has arrived before it stopped to listen may still open. */
+  #state: 'open' | 'draining' | 'closed' = 'open'
 
   constructor(
     options: ResolvedOptions,
@@ -92,7 +93,7 @@ export class FrontDoor<T> {
       onarrival: (arrival) => this.#openArrival(arrival),
       onsecured: (socket) => this.#keepSecured(socket)
     })
-    if (!this.#isAccepting) {
+    if (this.#state !== 'open') {
       listener.close()
       throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
     }
@@ -104,7 +105,7 @@ export class FrontDoor<T> {
    * 'listen-failed' after `stopAccepting`, 'invalid-argument' for the `http` of a front door.
    */
   attach(http: HttpServer, locations: readonly string[] | undefined): () => void {
-    if (!this.#isAccepting) throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
+    if (this.#state !== 'open') throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
     if (ownHttpServers.has(http)) {
       const detail = 'server.http has its handshakes taken already; attach to an HTTP server of your own'
       throw new WebSocketError('invalid-argument', { detail })
@@ -138,15 +139,15 @@ export class FrontDoor<T> {
    * 'listen-failed' after `stopAccepting`.
    */
   accept(stream: Duplex): Promise<Connection<T>> {
-    if (!this.#isAccepting) throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
+    if (this.#state !== 'open') throw new WebSocketError('listen-failed', { detail: 'the server was closed' })
     return this.#tls === null || 'encrypted' in stream
       ? this.#openStream(stream)
       : this.#openSecurely(stream, this.#tls)
   }
 
-  /** Accepts nothing more; handshakes under way may end. */
+  /** Listens no more; what has arrived may still open. */
   stopListening(): void {
-    this.#isAccepting = false
+    this.#state = 'draining'
     for (const detach of this.#detachers) detach()
     this.#listener?.close()
     this.#listener = null
@@ -156,6 +157,7 @@ export class FrontDoor<T> {
   /** Accepts nothing more, and drops the handshakes under way. */
   stopAccepting(): void {
     this.stopListening()
+    this.#state = 'closed'
     for (const opening of [...this.#context.openings]) opening.destroy()
     this.#context.handshakeTimeouts.clear()
     this.#context.closeTimeouts.clear()
@@ -223,7 +225,7 @@ export class FrontDoor<T> {
     context = this.#context,
     onsettled: OpeningCallback<T> | null = null
   ): Opening<T> | null {
-    if (this.#isAccepting)
+    if (this.#state !== 'closed')
       return new Opening(context, isSecure, (opening) => new StreamArrival(stream, opening), onsettled)
     stream.destroy()
     return null
@@ -234,7 +236,7 @@ export class FrontDoor<T> {
       arrival.handler = handler
       return arrival
     })
-    if (!this.#isAccepting) opening.destroy()
+    if (this.#state === 'closed') opening.destroy()
   }
 
   #createHttp(): HttpServer {

@@ -25,9 +25,11 @@ async function serve(): Promise<void> {
 /** Does what it is told to until the server is closed. */
 function obey(server: AsyncServer<unknown>): Promise<void> {
   return new Promise((resolve, reject) => {
+    let drained: Promise<void> | null = null
     control.on('message', (order: CloseOrder | DrainOrder) => {
-      if ('drain' in order) drain(server, order).then(resolve, reject)
-      else server.close(order.code, order.reason).then(resolve, reject)
+      if ('drain' in order) drained = drain(server, order)
+      const done = 'drain' in order ? drained : server.close(order.code, order.reason).then(() => drained)
+      done!.then(() => resolve(), reject)
     })
     // It must not keep the thread alive when the server is closed and nothing else is left.
     control.unref()

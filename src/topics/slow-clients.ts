@@ -66,9 +66,10 @@ export class SlowClients<T> {
     return this.#deliverSlowly(client, queue, publication)
   }
 
-  /** Whether publications wait for a client. */
-  holds(client: Connection<T>): boolean {
-    return this.#queues.has(client)
+  /** Sends what waits for a client, whether it takes it or not. */
+  release(client: Connection<T>): void {
+    const queue = this.#queues.get(client)
+    if (queue !== undefined) this.#sendWaiting(client, queue, () => true)
   }
 
   /** Drops what waits for a client. */

@@ -88,9 +88,9 @@ export class Topics<T> implements TopicCounts {
     return true
   }
 
-  /** Whether publications wait for a connection that does not keep up. */
-  holds(connection: Connection<T>): boolean {
-    return this.#slow.holds(connection)
+  /** Sends the publications that wait for a connection that does not keep up. */
+  release(connection: Connection<T>): void {
+    this.#slow.release(connection)
   }
 
   /** The connection is over: it gets no more publications. */

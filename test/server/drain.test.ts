@@ -59,7 +59,7 @@ describe('drain', () => {
     await until(() => server.clients.size === 1, 'the quick one has gone')
     // Longer than closeTimeoutMs: its time begins when it has got everything.
     await delay(250)
-    expect(client!.readyState).toBe(1)
+    expect(server.clients.size).toBe(1)
     slow.resume()
     for (const message of messages) expect((await slow.readText()) === message).toBe(true)
     expect(await leave(slow)).toBe(1012)
@@ -227,13 +227,12 @@ describe('drain', () => {
       }
     }, 2)
     cleanUp(() => clearInterval(feed))
-    await delay(100)
+    await until(() => got.every((numbers) => numbers.length > 5), 'messages flow')
     expect(await server.drain({ jitterMs: 300 })).toEqual(left(20))
     clearInterval(feed)
     await Promise.all(read)
     const expected = [...sent.values()].map((count) => Array.from({ length: count }, (_, index) => index))
     expect(got).toEqual(expected)
-    expect(Math.min(...sent.values())).toBeGreaterThan(5)
   })
 
   it.each([
