@@ -5,8 +5,9 @@ import type { Logger } from './log.js'
 
 /** Time between two looks at all connections, in ms. */
 const LOOK_MS = 100
-/** The next look comes after so many times what the last one took: a look at very many takes a few percent of the time. */
-const LOOK_FACTOR = 40
+/** The next look comes after so many times what the last one took, so that it takes some percent of the time at most; but no later than this. */
+const LOOK_FACTOR = 20
+const MAX_LOOK_MS = 300
 /** Shortest time between two lines in the log, in ms. */
 const LOG_MS = 60_000
 
@@ -71,7 +72,7 @@ function look(): void {
     const total = countBytes()
     if (total > maxBytes) relieve(total, maxBytes)
   } finally {
-    const delayMs = Math.max(LOOK_MS, (performance.now() - begin) * LOOK_FACTOR)
+    const delayMs = Math.min(Math.max(LOOK_MS, (performance.now() - begin) * LOOK_FACTOR), MAX_LOOK_MS)
     timer = watched.size > 0 ? setTimeout(look, delayMs).unref() : null
   }
 }

@@ -6,7 +6,8 @@
  * told when each message is with the kernel (hotsocket: onsent; ws: the callback of send). `attached`: as `payload`, on an
  * http.Server of the application. `deflate`: as `payload`, with permessage-deflate as each contender has it by default;
  * `deflate-1`, `deflate-6`: at that level of zlib; `deflate-takeover`: with contexts kept for all connections. `counted`: as `deflate`, but what is above 1 KiB is answered with its
- * length, unread.
+ * length, unread. `topics`: a message is published to the others, of which the nth subscribes to topic n % 10; `all`: to topic 0,
+ * to which all subscribe; `all-deflate`: the same, compressed, with no context kept.
  */
 export const VARIANT_LABELS = {
   payload: '',
@@ -17,7 +18,10 @@ export const VARIANT_LABELS = {
   'deflate-1': ', level 1',
   'deflate-6': ', level 6',
   'deflate-takeover': '',
-  counted: ''
+  counted: '',
+  topics: '',
+  all: '',
+  'all-deflate': ''
 }
 
 const DEFAULTS = {
@@ -66,6 +70,17 @@ const deflateIdle = (name, title, extensions, variant) => ({
 
 const clientEcho = (name, title, connections, inFlight, bytes, kind, more = {}) =>
   echo(name, `Client: ${title}`, connections, inFlight, bytes, kind, { role: 'client', ...ceiling, ...more })
+
+const fanout = (name, title, inFlight, variant, names) => ({
+  name,
+  title: `Fan-out: ${title}, ${inFlight} in flight`,
+  measure: 'fanout',
+  names: { connections: 1000, topics: 1, 'in-flight': inFlight, ...names },
+  quickNames: { connections: 50 },
+  variants: [variant]
+})
+
+const TEXT_128 = { kind: 'text', bytes: 128 }
 
 const both = { variants: ['payload', 'received'] }
 const ceiling = { withCeiling: true }
@@ -148,5 +163,16 @@ export const CASES = [
     quickNames: { json: 4 * 1024 * 1024 },
     variants: ['counted'],
     maxRounds: 2
-  }
+  },
+  fanout('fanout-1', '128 B to 1 000 subscribers', 1, 'all', TEXT_128),
+  fanout('fanout-16', '128 B to 1 000 subscribers', 16, 'all', TEXT_128),
+  fanout('fanout-deflate', '1 KiB JSON to 1 000 subscribers, permessage-deflate', 16, 'all-deflate', {
+    json: 1024,
+    extensions: NO_CONTEXTS
+  }),
+  fanout('fanout-topics', '128 B to one of 10 topics, 10 000 subscribers', 10, 'topics', {
+    ...TEXT_128,
+    connections: 10_000,
+    topics: 10
+  })
 ].map((one) => ({ ...DEFAULTS, ...one }))

@@ -110,6 +110,20 @@ export const MEASURES = {
       ['max ms', 'timerMaxMs', 1]
     ]
   },
+  fanout: {
+    run: runFanout,
+    ratios: [
+      ['', 'deliveriesPerSecond'],
+      ['CPU ', 'cpuSecondsPerMillion']
+    ],
+    columns: [
+      ['deliveries/s', 'deliveriesPerSecond', 0],
+      ['CPU s/M', 'cpuSecondsPerMillion', 4],
+      ['p50 us', 'p50Us', 0],
+      ['p99 us', 'p99Us', 0],
+      ['bytes each', 'replyBytes', 0]
+    ]
+  },
   stall: {
     run: runStall,
     ratios: [['', 'busyP99Us']],
@@ -131,6 +145,19 @@ async function runEcho(server, names, window, client) {
   const figures = await echo(server, names, window, client)
   if (server.variant === 'reported') await requireReports(server, figures.messages)
   return describeEcho(figures)
+}
+
+async function runFanout(server, { json, ...names }, window) {
+  const payload = json === undefined ? {} : { 'payload-file': jsonPayload(json).file }
+  const figures = await exchange('fanout', server, { ...names, ...payload }, window)
+  if (figures.publications === 0) throw new Error('no publication reached all')
+  return {
+    deliveriesPerSecond: figures.deliveries / figures.seconds,
+    cpuSecondsPerMillion: (figures.cpuSeconds / figures.deliveries) * 1e6,
+    p50Us: figures.p50Us,
+    p99Us: figures.p99Us,
+    replyBytes: figures.replyBytes
+  }
 }
 
 async function requireReports(server, messages) {

@@ -31,12 +31,29 @@ const VARIANTS = {
   'deflate-1': { onmessage, ...deflate({ level: 1 }) },
   'deflate-6': { onmessage, ...deflate({ level: 6 }) },
   'deflate-takeover': { onmessage, ...deflate(TAKEOVER) },
+  all: publishing(1),
+  'all-deflate': { ...publishing(1), ...deflate({}) },
+  topics: publishing(10),
   counted: {
     ...deflate({}),
     onmessage: (client, message) =>
       message.bytes.length > 1024
         ? client.send(String(message.bytes.length), { compress: false })
         : onmessage(client, message)
+  }
+}
+
+/** The handlers of a server that publishes what it gets. */
+function publishing(topicCount) {
+  let openCount = 0
+  let publicationCount = 0
+  return {
+    onopen: (client) => client.subscribe(`topic/${openCount++ % topicCount}`),
+    onmessage(client, message) {
+      // Who publishes does not subscribe.
+      if (publicationCount === 0) for (const topic of client.topics) client.unsubscribe(topic)
+      server.publish(`topic/${publicationCount++ % topicCount}`, message.payload)
+    }
   }
 }
 

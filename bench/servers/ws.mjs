@@ -25,6 +25,9 @@ const VARIANTS = {
   'deflate-1': deflate({ zlibDeflateOptions: { level: 1 } }),
   'deflate-6': deflate({ zlibDeflateOptions: { level: 6 } }),
   'deflate-takeover': deflate({}),
+  all: publishing(1),
+  'all-deflate': { ...publishing(1), ...deflate({}) },
+  topics: publishing(10),
   counted: {
     ...deflate({}),
     echo: (client, data, isBinary) =>
@@ -34,16 +37,32 @@ const VARIANTS = {
   }
 }
 
+/** What a server does that publishes what it gets: its subscribers' sets, and the bytes it got to each of them. */
+function publishing(topicCount) {
+  const topics = Array.from({ length: topicCount }, () => new Set())
+  let openCount = 0
+  let publicationCount = 0
+  return {
+    open: (client) => topics[openCount++ % topicCount].add(client),
+    echo(client, data, isBinary) {
+      // Who publishes does not subscribe.
+      if (publicationCount === 0) for (const topic of topics) topic.delete(client)
+      for (const one of topics[publicationCount++ % topicCount]) one.send(data, { binary: isBinary })
+    }
+  }
+}
+
 /** Everything is compressed. Contexts are kept unless the client asks for none. */
 function deflate(settings) {
   return { options: { perMessageDeflate: { threshold: 0, ...settings } } }
 }
 
 const variant = process.argv[2]
-const { echo = echoPayload, options = {} } = VARIANTS[variant]
+const { open, echo = echoPayload, options = {} } = VARIANTS[variant]
 const http = variant === 'attached' ? createServer() : null
 const server = new WebSocketServer({ ...(http === null ? { host, port: 0 } : { server: http }), ...options })
 server.on('connection', (client) => {
+  open?.(client)
   client.on('message', (data, isBinary) => echo(client, data, isBinary))
   client.on('error', () => client.terminate())
 })

@@ -31,7 +31,11 @@ const CASES = {
   'deflate-64k': ['deflate', 'deflate-1', 'deflate-6'],
   'deflate-idle': ['deflate'],
   'deflate-idle-takeover': ['deflate-takeover'],
-  'deflate-stall': ['counted']
+  'deflate-stall': ['counted'],
+  'fanout-1': ['all'],
+  'fanout-16': ['all'],
+  'fanout-deflate': ['all-deflate'],
+  'fanout-topics': ['topics']
 }
 
 /** How many bars the chart has for one contender. */
@@ -51,6 +55,7 @@ const FIGURES = {
     ...['idleP50Us', 'idleP99Us', 'floodedP50Us', 'floodedP99Us', 'floodedMaxUs', 'floodPerSecond'],
     ...['timerP99Ms', 'timerMaxMs']
   ],
+  fanout: ['deliveriesPerSecond', 'cpuSecondsPerMillion', 'p50Us', 'p99Us', 'replyBytes'],
   stall: ['idleP50Us', 'idleP99Us', 'busyP50Us', 'busyP99Us', 'busyMaxUs', 'messageMs']
 }
 

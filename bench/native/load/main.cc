@@ -14,10 +14,10 @@
 int main(int argc, char** argv) {
   static const std::map<std::string, std::function<void(const Arguments&)>> kModes = {
       {"echo", run_echo}, {"hold", run_hold}, {"churn", run_churn}, {"mute", run_mute},
-      {"flood", run_flood}, {"stall", run_stall}};
+      {"flood", run_flood}, {"stall", run_stall}, {"fanout", run_fanout}};
   // Whatever happens to the harness, nothing is left running.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   const auto mode = argc < 2 ? kModes.end() : kModes.find(argv[1]);
-  if (mode == kModes.end()) fail("usage: load echo|hold|churn|mute|flood|stall NAME=VALUE...");
+  if (mode == kModes.end()) fail("usage: load echo|hold|churn|mute|flood|stall|fanout NAME=VALUE...");
   mode->second(Arguments(argc - 2, argv + 2));
 }

@@ -9,3 +9,4 @@ void run_churn(const Arguments& arguments);
 void run_mute(const Arguments& arguments);
 void run_flood(const Arguments& arguments);
 void run_stall(const Arguments& arguments);
+void run_fanout(const Arguments& arguments);
