@@ -38,6 +38,9 @@ export class PreparedMessage extends Message {
   readonly #message: Message
   /** What was made of it, by what connections agreed on. */
   readonly #encoded = new Map<string, SharedBytes>()
+  /** The latest of these that was asked for: most connections have agreed on the same. */
+  #latestKey: string | null = null
+  #latest: SharedBytes | undefined
   /** By the same: whether somebody is still at work on it, slice by slice. */
   readonly #underWay = new Map<string, () => boolean>()
 
@@ -59,7 +62,11 @@ export class PreparedMessage extends Message {
 
   /** @internal What connections of that class send, or undefined if nobody has encoded it yet. */
   encoded(key: string): SharedBytes | undefined {
-    return this.#encoded.get(key)
+    if (key !== this.#latestKey) {
+      this.#latest = this.#encoded.get(key)
+      this.#latestKey = this.#latest === undefined ? null : key
+    }
+    return this.#latest
   }
 
   /** @internal Somebody has encoded it. */

@@ -82,16 +82,20 @@ export abstract class Transmitter extends Receiver {
 
   /** To those that agreed on the same go the same bytes. */
   private sendPrepared(message: PreparedMessage, choices: SendChoices): boolean {
-    const { shareKey, sender } = this.terms
+    const { shareKey } = this.terms
+    if (choices === IN_ONE_FRAME && shareKey !== null && this.line === null) {
+      // The usual way of a publication: no object is made.
+      const shared = message.encoded(shareKey)
+      if (shared === undefined) return this.sendBy(message, () => this.sendShared(message, shareKey, message))
+      this.appendShared(shared)
+      return true
+    }
     const { fragmentSize, mask, compress = message.compress } = choices
     const wanted = { fragmentSize, mask, compress }
     if (shareKey === null || mask !== undefined)
-      return this.sendBy(message, () => sender.sendMessage(this.output, message, wanted))
+      return this.sendBy(message, () => this.terms.sender.sendMessage(this.output, message, wanted))
     const key = choices === IN_ONE_FRAME ? shareKey : `${shareKey} ${fragmentSize ?? ''} ${compress ?? ''}`
-    const shared = this.line === null ? message.encoded(key) : undefined
-    if (shared === undefined) return this.sendBy(message, () => this.sendShared(message, key, wanted))
-    this.appendShared(shared)
-    return true
+    return this.sendBy(message, () => this.sendShared(message, key, wanted))
   }
 
   /** Sends what others have encoded; or encodes it, for others, too; or waits for who is at work on it. */

@@ -45,6 +45,8 @@ export interface ServerHandlers<T> {
   /**
    * The connection is over, and the message is not known to be with the kernel. `reason`: the cause of the end, the same as
    * in the `details` of the `onclose` that follows. The peer may have got a part of it; or, if the end came amid a write, all.
+   * Also: a publication was dropped, because the client did not keep up (see `Overflow`) or is over; then `reason` has the code
+   * 'publication-dropped' and says why, and it is told in a later turn, while the connection may be open.
    */
   onunsent(client: Connection<T>, message: Message, reason: WebSocketError): unknown
   /** The peer's ping arrived; it is answered already. */
