@@ -58,6 +58,8 @@ export interface BroadcastOptions extends Omit<ServerOptions, 'protocols' | 'ons
 
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 const HIGH_WATERMARK_BYTES = 1024 * 1024
+/** Often enough for a chart of round trips. */
+const PING_INTERVAL_MS = 5_000
 
 /**
  * Sends every message to all clients. Nothing is lost and memory stays bounded: a sender is not read while a client that
@@ -79,7 +81,13 @@ export class BroadcastServer extends AsyncServer<UserData> {
     const { isEcho = false, slowTimeoutMs = 10_000, ...rest } = options
     const maxMessageBytes = rest.maxMessageBytes ?? MAX_MESSAGE_BYTES
     const highWatermarkBytes = rest.highWatermarkBytes ?? HIGH_WATERMARK_BYTES
-    super({ ...rest, maxMessageBytes, highWatermarkBytes, protocols: [NOTES_PROTOCOL] })
+    super({
+      pingIntervalMs: PING_INTERVAL_MS,
+      ...rest,
+      maxMessageBytes,
+      highWatermarkBytes,
+      protocols: [NOTES_PROTOCOL]
+    })
     this.isOwnHost = createHostCheck(rest.host ?? '')
     this.#isEcho = isEcho
     this.#maxMessageBytes = maxMessageBytes

@@ -1,6 +1,6 @@
-// Owns what the compiler leaves out of dist/cli: the page's files, and the development package `selfsigned`, bundled
-// into the one module that uses it with the licences of all it brings. It stands here because only the command line
-// needs it. Run after the compiler, from any folder.
+// Owns what the compiler leaves out of dist/cli: the page's files and two development packages, `uplot` for the page and
+// `selfsigned`, each bundled into what uses it with the licences of all it brings. It stands here because only the command
+// line needs them. Run after the compiler, from any folder.
 import { chmod, cp, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,7 @@ const target = join(root, 'dist', 'cli')
 const REQUIRE =
   "import { createRequire as makeRequire } from 'node:module'\nconst require = makeRequire(import.meta.url)"
 
-await cp(join(source, 'page'), join(target, 'page'), { recursive: true })
+await bundlePage()
 await chmod(join(target, 'main.js'), 0o755)
 const { metafile } = await build({
   entryPoints: [join(source, 'self-signed.ts')],
@@ -31,6 +31,34 @@ const { metafile } = await build({
   logLevel: 'warning'
 })
 await writeFile(join(target, 'self-signed.LICENSES.txt'), await collectLicences(Object.keys(metafile.inputs)))
+
+/** The page is three files: its script with all that it imports, its style with that of the charts before it. */
+async function bundlePage() {
+  const folder = join(target, 'page')
+  await cp(join(source, 'page', 'page.html'), join(folder, 'page.html'))
+  const styles = [
+    join(root, 'node_modules', 'uplot', 'dist', 'uPlot.min.css'),
+    join(source, 'page', 'page.css')
+  ]
+  const texts = await Promise.all(styles.map((path) => readFile(path, 'utf8')))
+  await writeFile(join(folder, 'page.css'), texts.join('\n'))
+  const { metafile } = await build({
+    entryPoints: [join(source, 'page', 'page.js')],
+    outfile: join(folder, 'page.js'),
+    absWorkingDir: root,
+    bundle: true,
+    minify: true,
+    legalComments: 'none',
+    target: 'es2022',
+    format: 'esm',
+    banner: {
+      js: '// Has uPlot in it, (c) Leon Sorokin and contributors, MIT licence: see page.LICENSES.txt'
+    },
+    metafile: true,
+    logLevel: 'warning'
+  })
+  await writeFile(join(folder, 'page.LICENSES.txt'), await collectLicences(Object.keys(metafile.inputs)))
+}
 
 /** Names each package that has a file among `inputs`, with its licence's text. */
 async function collectLicences(inputs) {

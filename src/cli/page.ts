@@ -12,7 +12,7 @@ export interface Page {
 
 const FOLDER = new URL('page/', import.meta.url)
 
-/** Reads and assembles the page. */
+/** Reads and assembles the page, of which the build has bundled the script: in src/ it is not whole. */
 export async function loadPage(): Promise<Page> {
   const [html, style, script] = await Promise.all(['page.html', 'page.css', 'page.js'].map(readText))
   // Functions, since a replacement text would have its dollar signs interpreted.

@@ -2,12 +2,16 @@
 // Must not know how the page is made, nor how figures are counted.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { BroadcastServer, BroadcastStatus, User } from './broadcast-server.js'
+import { type Figure, figuresOf } from './figures.js'
 import type { Page } from './page.js'
 
 /** What `GET /status` answers, as JSON. */
 export interface StatusResource extends BroadcastStatus {
   /** The first 200 of those who are connected. */
   readonly users: readonly User[]
+  /** When the figures were taken, in ms of Unix time. */
+  readonly atMs: number
+  readonly figures: readonly Figure[]
 }
 
 interface Content {
@@ -57,7 +61,10 @@ function describePage({ html, securityPolicy }: Page): Content {
 }
 
 function describeStatus(server: BroadcastServer): Content {
-  const status: StatusResource = { ...server.status, users: server.users(USER_LIMIT) }
+  const metrics = server.metrics()
+  const { atMs } = metrics
+  const users = server.users(USER_LIMIT)
+  const status: StatusResource = { ...server.status, users, atMs, figures: figuresOf(metrics) }
   return { type: 'application/json', body: JSON.stringify(status) }
 }
 

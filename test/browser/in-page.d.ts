@@ -29,3 +29,4 @@ export function converse(job: {
   wrong: number[]
   closed: { code: number; reason: string; wasClean: boolean }
 }>
+export function hasColour(canvas: unknown, rgb: readonly number[]): boolean

@@ -93,3 +93,13 @@ export function converse({ url, protocols = [], messages, binaryType = 'arraybuf
       resolve({ protocol, wrong, closed: { code, reason, wasClean } })
   })
 }
+
+/** Whether a canvas has a pixel of that colour; red, green and blue, 0 to 255. */
+export function hasColour(canvas, [red, green, blue]) {
+  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+  for (let at = 0; at < data.length; at += 4) {
+    const isNear = [red, green, blue].every((wanted, index) => Math.abs(data[at + index] - wanted) < 12)
+    if (isNear && data[at + 3] > 200) return true
+  }
+  return false
+}

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { WebSocket } from 'ws'
 import { type Served, startServe } from '../cli/cli-process.js'
 import { launchBrowser, needBrowser } from './chromium.js'
-import { describeFocus, describeWidth, tryToConnect } from './in-page.js'
+import { describeFocus, describeWidth, hasColour, tryToConnect } from './in-page.js'
 import { Tab } from './tab.js'
 
 let browser: Browser | null
@@ -77,6 +77,45 @@ describe('two tabs', () => {
     await expect.poll(async () => (await one.figures()).Clients).toBe('1')
     await expect.poll(() => users.count()).toBe(1)
   })
+})
+
+describe('the charts', () => {
+  test('follow what happens, second by second, and say it in words, too', async () => {
+    const [tab] = await openTabs(1)
+    const charts = tab.page.getByRole('region', { name: 'Charts of the last two minutes' })
+    const figures = charts.getByRole('figure')
+    await expect
+      .poll(() => figures.locator('figcaption > span:first-child').allTextContents())
+      .toEqual(['Clients', 'Messages per second', 'Bytes per second', 'Queue', 'Round trip'])
+    const words = (name: string) => charts.getByRole('img', { name }).getAttribute('aria-label')
+    await expect.poll(() => words('Clients')).toBe('Clients, the last two minutes. Now: 1')
+    const client = new WebSocket(served!.socketUrl)
+    await once(client, 'open')
+    await expect.poll(() => words('Clients')).toBe('Clients, the last two minutes. Now: 2')
+    const talk = setInterval(() => client.send('x'), 10)
+    await expect
+      .poll(() => words('Messages per second'))
+      .toMatch(/^Messages per second, the last two minutes\. Now: in [1-9]\d*(\.\d+)?, out [1-9]\d*(\.\d+)?$/)
+    clearInterval(talk)
+    client.terminate()
+    await expect.poll(() => words('Messages per second'), { timeout: 5000 }).toMatch(/Now: in 0, out 0$/)
+    // Every 5 s the server asks the browser for a sign of life.
+    await expect.poll(() => words('Round trip'), { timeout: 9000 }).toMatch(/Now: [\d.]+ ms$/)
+    expect(tab.faults).toEqual([])
+  })
+
+  test.each(['light', 'dark'] as const)(
+    'are drawn in colours of their own where it is %s',
+    async (scheme) => {
+      const [tab] = await openTabs(1, { context: { colorScheme: scheme } })
+      const client = new WebSocket(served!.socketUrl)
+      await once(client, 'open')
+      const canvas = tab.page.getByRole('img', { name: 'Clients' }).locator('canvas')
+      const wanted = scheme === 'light' ? [0x0b, 0x6b, 0xcb] : [0x5a, 0xa9, 0xf5]
+      await expect.poll(() => canvas.evaluate(hasColour, wanted)).toBe(true)
+      client.terminate()
+    }
+  )
 })
 
 describe('the list of messages', () => {

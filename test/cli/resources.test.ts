@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { BroadcastServer } from '../../src/cli/broadcast-server.js'
 import { loadPage } from '../../src/cli/page.js'
 import { createRequestListener } from '../../src/cli/resources.js'
+import { METRICS } from '../../src/index.js'
 
 const COMMON_HEADERS = {
   'cache-control': 'no-store',
@@ -70,11 +71,32 @@ describe('GET /status', () => {
       maxMessageBytes: 64 * 1024 * 1024,
       users: [
         { id: expect.stringMatching(/^[\da-f-]{36}$/), address: '127.0.0.1', sinceMs: expect.any(Number) }
+      ],
+      atMs: expect.any(Number),
+      figures: [
+        figure('hotsocket_clients', 'gauge', { '': 1 }),
+        figure('hotsocket_messages_total', 'counter', { in: 1, out: 1 }),
+        figure('hotsocket_bytes_total', 'counter', { in: 9, out: 134 }),
+        figure('hotsocket_queue_bytes', 'gauge', { '': 0 }),
+        figure('hotsocket_round_trip_seconds', 'histogram', { sum: 0, count: 0 })
       ]
     })
     expect(status.users[0].sinceMs).toBeGreaterThanOrEqual(before)
   })
 })
+
+/** A figure with these values; its words stand in `METRICS`. */
+function figure(name: string, kind: string, values: Record<string, number>) {
+  const { title, unit, help } = METRICS.find((metric) => metric.name === name)!
+  return {
+    name,
+    title,
+    unit,
+    help,
+    kind,
+    values: Object.entries(values).map(([label, value]) => ({ label, value }))
+  }
+}
 
 describe('other requests', () => {
   test.each(['/', '/status'])('HEAD %s has the headers of GET and no body', async (path) => {

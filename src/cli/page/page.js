@@ -1,6 +1,8 @@
 // Owns what the page does: one connection with its reconnects, the list of messages, the box to send, the figures.
 // Everything that came over the network is shown as text, never as HTML; everything that grows has a limit.
 
+import { showCharts } from './charts.js'
+
 const NOTES_PROTOCOL = 'hotsocket.notes'
 const MAX_SHOWN_MESSAGES = 200
 const MAX_SHOWN_CHARACTERS = 4000
@@ -227,6 +229,7 @@ async function refreshStatus() {
 }
 
 function showStatus() {
+  showCharts(status)
   setText($('clients'), status === null ? '–' : number.format(status.clientCount))
   setText($('rate'), status === null ? '–' : number.format(status.messagesPerSecond))
   setText($('queued'), status === null ? '–' : number.format(status.queuedBytes))
