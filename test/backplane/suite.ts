@@ -22,7 +22,11 @@ const FILTERS: readonly (readonly [filter: string, matching: readonly string[], 
     ['=41/+', ['=41/A'], ['A/A']],
     ['日本/€/+', ['日本/€/x'], ['日本/x/x']],
     ['t/c/all', ['t/c/all'], ['all']],
-    [`${'long-level/'.repeat(150)}end`, [`${'long-level/'.repeat(150)}end`], [`${'long-level/'.repeat(150)}and`]],
+    [
+      `${'long-level/'.repeat(150)}end`,
+      [`${'long-level/'.repeat(150)}end`],
+      [`${'long-level/'.repeat(150)}and`]
+    ],
     [`long/${'x'.repeat(3000)}/+`, [`long/${'x'.repeat(3000)}/a`], [`long/${'x'.repeat(3001)}/a`]]
   ]
 
