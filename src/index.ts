@@ -3,8 +3,8 @@
 export type { Credentials } from './auth/challenges.js'
 export type {
   Backplane,
-  BackplaneCounts,
   BackplaneHost,
+  BackplaneMetrics,
   BackplaneState,
   RemotePublication
 } from './backplane/backplane.js'

@@ -19,8 +19,13 @@ export interface RemotePublication {
   readonly key: string | null
 }
 
-/** What passed a backplane since it was made. */
-export interface BackplaneCounts {
+/** Figures of a backplane. What is counted is counted since it was made. */
+export interface BackplaneMetrics {
+  readonly state: BackplaneState
+  /** Servers that are there, this one included, as far as heartbeats tell. */
+  readonly servers: number
+  /** Clients of all of them, as of their last heartbeats. */
+  readonly clients: number
   /** Publications of this server that were given to the broker. */
   readonly published: number
   readonly publishedBytes: number
@@ -51,6 +56,7 @@ export interface BackplaneHost {
 
 /** Carries publications between servers: `server.use(backplane)`. `redisBackplane`, `natsBackplane` and `memoryBackplane` make one. */
 export interface Backplane {
+  metrics(): BackplaneMetrics
   /** @internal A server begins to use it. */
   start(host: BackplaneHost): void
   /** @internal Publishes to the other servers. */

@@ -5,8 +5,8 @@ import { CloseCode, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
 import type {
   Backplane,
-  BackplaneCounts,
   BackplaneHost,
+  BackplaneMetrics,
   BackplaneState,
   RemotePublication
 } from './backplane.js'
@@ -86,9 +86,13 @@ export class BrokerBackplane implements Backplane {
     return this.#state
   }
 
-  /** What has passed. */
-  get counts(): BackplaneCounts {
-    return { ...this.#counts }
+  metrics(): BackplaneMetrics {
+    return {
+      state: this.#state,
+      servers: this.serverCount(),
+      clients: this.clientCount(),
+      ...this.#counts
+    }
   }
 
   /** The channels and patterns that the broker is asked for: those of the topics that somebody here subscribes to, and two of its own. */

@@ -35,6 +35,9 @@ export interface HistogramMetric extends Described {
 /** Any metric. */
 export type Metric = PlainMetric | HistogramMetric
 
+/** What may become of publications between servers. */
+const FATES = ['published', 'received', 'dropped', 'repeated', 'refused'] as const
+
 /** All metrics of a server. */
 export const METRICS: readonly Metric[] = [
   {
@@ -113,6 +116,40 @@ export const METRICS: readonly Metric[] = [
     unit: 'topics',
     help: 'Topics and filters that somebody subscribes to.',
     samples: ({ topics }) => one(topics)
+  },
+  {
+    name: 'hotsocket_backplane_up',
+    title: 'Backplane',
+    kind: 'gauge',
+    unit: 'connections',
+    help: '1 while publications reach other servers and come from there, 0 while they do not. Absent without a backplane.',
+    samples: ({ backplane }) => (backplane === null ? [] : one(Number(backplane.state === 'connected')))
+  },
+  {
+    name: 'hotsocket_backplane_servers',
+    title: 'Servers',
+    kind: 'gauge',
+    unit: 'servers',
+    help: 'Servers that are joined by the backplane, this one included, as far as it knows.',
+    samples: ({ backplane }) => (backplane === null ? [] : one(backplane.servers))
+  },
+  {
+    name: 'hotsocket_backplane_publications_total',
+    title: 'Publications between servers',
+    kind: 'counter',
+    unit: 'publications',
+    help: 'Publications by what became of them: published to others, received from others, dropped as the broker was away or slow; and what came and was repeated, or refused as nothing that servers send.',
+    samples: ({ backplane }) =>
+      backplane === null ? [] : FATES.map((fate) => ({ labels: { fate }, value: backplane[fate] }))
+  },
+  {
+    name: 'hotsocket_backplane_bytes_total',
+    title: 'Bytes between servers',
+    kind: 'counter',
+    unit: 'bytes',
+    help: 'Payload of publications from other servers (in) and to them (out).',
+    samples: ({ backplane }) =>
+      backplane === null ? [] : both(backplane.receivedBytes, backplane.publishedBytes)
   },
   {
     name: 'hotsocket_closes_total',

@@ -1,4 +1,5 @@
 // Owns the figures of one server at one moment, and where each comes from. Must not know who asks for them.
+import type { BackplaneMetrics } from '../backplane/backplane.js'
 import type { Connection } from '../connection.js'
 import type { Counters } from '../core/counters.js'
 import type { ErrorCode } from '../core/errors.js'
@@ -51,6 +52,8 @@ export interface ServerMetrics {
   }
   /** Topics, and filters with wildcards, that somebody subscribes to. */
   readonly topics: number
+  /** Of what joins it with other servers; null: nothing does. */
+  readonly backplane: BackplaneMetrics | null
   readonly closes: readonly CloseCount[]
   /** Pings that were answered: after how many ms. */
   readonly roundTripsMs: HistogramCounts
@@ -72,11 +75,13 @@ export interface MetricsSource {
   readonly connections: ReadonlySet<Connection<unknown>>
   readonly counters: Counters
   readonly topics: TopicCounts
+  readonly backplane: BackplaneMetrics | null
   readonly extensions: readonly Extension[]
 }
 
 /** Takes the figures of this moment; goes through all connections. */
-export function takeMetrics({ connections, counters, topics, extensions }: MetricsSource): ServerMetrics {
+export function takeMetrics(source: MetricsSource): ServerMetrics {
+  const { connections, counters, topics, backplane, extensions } = source
   let queuedBytes = 0
   let bytesOut = counters.finishedBytesOut
   for (const connection of connections) {
@@ -98,6 +103,7 @@ export function takeMetrics({ connections, counters, topics, extensions }: Metri
     bytes: { in: counters.bytesIn, out: bytesOut },
     queue: { bytes: queuedBytes, clients: counters.waiting.size, oldestMs: oldestOf(counters) },
     topics: topics.size,
+    backplane,
     closes: [...counters.closes].map(([key, count]) => toCloseCount(key, count)),
     roundTripsMs: counters.roundTrips.counts,
     compression: sumCompression(extensions),

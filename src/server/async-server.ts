@@ -164,7 +164,9 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   /** Its figures at this moment; goes through all clients, so once a second is often enough. */
   metrics(): ServerMetrics {
     const { connections, counters } = this.#parts.endpoint
-    return takeMetrics({ connections, counters, topics: this.#topics, extensions: this.#options.extensions })
+    const { extensions } = this.#options
+    const { backplaneMetrics: backplane } = this.#publisher
+    return takeMetrics({ connections, counters, topics: this.#topics, backplane, extensions })
   }
 
   /**

@@ -1,6 +1,6 @@
 // Owns the way of a server's publications: to its own clients, and through a backplane to those of other servers and back. Must
 // not know brokers, nor how a message is sent.
-import type { Backplane, BackplaneHost, RemotePublication } from '../backplane/backplane.js'
+import type { Backplane, BackplaneHost, BackplaneMetrics, RemotePublication } from '../backplane/backplane.js'
 import type { Connection } from '../connection.js'
 import { WebSocketError } from '../core/errors.js'
 import { describe, type Sendable } from '../core/message.js'
@@ -46,6 +46,11 @@ export class Publisher<T> implements BackplaneHost {
     if (this.#isClosed) refuse('the server was closed')
     backplane.start(this)
     this.#backplane = this.#topics.demand = backplane
+  }
+
+  /** Of its backplane, if it has one. */
+  get backplaneMetrics(): BackplaneMetrics | null {
+    return this.#backplane?.metrics() ?? null
   }
 
   /** Resolves when the other servers were told, and nothing more goes there. No backplane is taken any more. */

@@ -71,7 +71,7 @@ export function testFaults(start: () => Promise<FaultyBroker>): void {
       const text = 'x'.repeat(10_000)
       for (let i = 0; i < 20_000; i++) one.server.publish('elsewhere', text)
       expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024)
-      expect(one.backplane.counts).toMatchObject({ dropped: 20_000, published: 0 })
+      expect(one.backplane.metrics()).toMatchObject({ dropped: 20_000, published: 0 })
       expect(one.server.publish('news', 'local')).toBe(1)
       await until(() => here.includes('local'), 'local delivery goes on')
       far.client.subscribe('late')
@@ -94,7 +94,7 @@ export function testFaults(start: () => Promise<FaultyBroker>): void {
       const text = 'x'.repeat(100_000)
       // What is not confirmed is at most 16 MiB.
       for (let i = 0; i < 1000; i++) one.server.publish('elsewhere', text)
-      const { published, dropped } = one.backplane.counts
+      const { published, dropped } = one.backplane.metrics()
       expect(published + dropped).toBe(1000)
       expect(published).toBeLessThanOrEqual(168)
       await isIn('lost', one, two)

@@ -59,7 +59,7 @@ describe('a backplane on Redis', () => {
     await redis.publish('hotsocket/c/all', '')
     one!.server.publish('a', 'ours')
     expect(await peer.readText()).toBe('ours')
-    expect(two!.backplane.counts).toMatchObject({ received: 1, refused: 2 })
+    expect(two!.backplane.metrics()).toMatchObject({ received: 1, refused: 2 })
     expect(two!.backplane.serverCount()).toBe(2)
   })
 
@@ -77,7 +77,7 @@ describe('a backplane on Redis', () => {
     await until(() => backplane.state === 'connected', 'it has come')
     await backplane.ready()
     expect(states).toEqual(['lost', 'connected'])
-    expect(backplane.counts.dropped).toBe(1)
+    expect(backplane.metrics().dropped).toBe(1)
   })
 
   it('speaks RESP3 as well', async () => {
