@@ -64,6 +64,7 @@ function nameFault(name: unknown): string | null {
   const levelCount = name.split('/', MAX_LEVELS + 1).length
   if (levelCount > MAX_LEVELS) return `a topic has at most ${MAX_LEVELS} levels`
   if (name.includes('\0')) return `a topic has no U+0000, and ${quote(name)} has`
+  if (/\p{Surrogate}/u.test(name)) return `a topic has no lone surrogates, and ${quote(name)} has`
   return null
 }
 

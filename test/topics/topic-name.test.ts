@@ -84,6 +84,8 @@ describe('topics and filters (MQTT 5.0 §4.7)', () => {
       expect(faultOf(check, 7)).toContain('a topic is a string that is not empty, not number 7')
       expect(faultOf(check, null)).toContain('not null')
       expect(faultOf(check, 'a\0b')).toContain('a topic has no U+0000, and "a\\u0000b" has')
+      for (const half of ['\ud800', 'a\udc00'])
+        expect(faultOf(check, half)).toContain('a topic has no lone surrogates')
       expect(faultOf(check, 'x'.repeat(65_535))).toBeNull()
       expect(faultOf(check, 'x'.repeat(65_536))).toContain('at most 65535 bytes, not 65536')
       expect(faultOf(check, 'ä'.repeat(32_767))).toBeNull()
