@@ -40,12 +40,16 @@ export function oneOf(...values: readonly string[]): Check {
     values.includes(value as string) ? null : `one of ${values.map((one) => `'${one}'`).join(', ')}`
 }
 
-/** Checks for a list of which each item passes. `what`: what the items are. */
+/** Checks for a list of which each item passes, and tells the first that does not. `what`: what the items are. */
 export function listOf(
   isItem: (value: unknown, index: number, list: readonly unknown[]) => boolean,
   what: string
 ): Check {
-  return (value) => (Array.isArray(value) && value.every(isItem) ? null : `a list of ${what}`)
+  return (value) => {
+    if (!Array.isArray(value)) return `a list of ${what}`
+    const at = value.findIndex((item, index) => !isItem(item, index, value))
+    return at < 0 ? null : `a list of ${what}, which item ${at} (${describe(value[at])}) is not`
+  }
 }
 
 /** Checks an item of a list of subprotocols: a token that is listed once. Source: RFC 6455 §4.1. */
@@ -73,14 +77,21 @@ export function callable(value: unknown): string | null {
   return typeof value === 'function' ? null : 'a function'
 }
 
+/** Refuses what has no options, such as the port or the URL alone. Throws WebSocketError 'invalid-option'. */
+export function checkObject(options: unknown): void {
+  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options)
+  if (!isObject) refuseOption(`options are an object, not ${describe(options)}`)
+}
+
 /**
  * Tells handlers from the other options. Those that are undefined are left out. Throws WebSocketError 'invalid-option',
- * naming a handler that is no function.
+ * for what is no object, and naming a handler that is no function.
  */
 export function splitHandlers<Options extends object, Name extends keyof Options & string>(
   options: Options,
   names: readonly Name[]
 ): [Partial<Pick<Options, Name>>, Omit<Options, Name>] {
+  checkObject(options)
   const handlers: Partial<Pick<Options, Name>> = {}
   const rest: Partial<Options> = { ...options }
   for (const name of names) {

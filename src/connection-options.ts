@@ -57,7 +57,7 @@ const atLeast = (lowest: number) => integer(lowest, Number.MAX_SAFE_INTEGER)
 
 /** The checks of `ConnectionOptions`, for `checkOptions`. */
 export const CONNECTION_CHECKS: { readonly [Name in keyof Required<ConnectionOptions>]: Check } = {
-  extensions: listOf((value) => typeof value === 'object' && value !== null, 'extensions'),
+  extensions: listOf(isExtension, 'extensions'),
   closeTimeoutMs: integer(0, MAX_TIMEOUT_MS),
   pingIntervalMs: integer(0, MAX_TIMEOUT_MS),
   pongTimeoutMs: integer(0, MAX_TIMEOUT_MS),
@@ -103,4 +103,9 @@ export function withConnectionDefaults<Options extends ConnectionOptions>(
     autoFragmentBytes: options.autoFragmentBytes ?? 0,
     logLevel: options.logLevel ?? 'warn'
   }
+}
+
+function isExtension(value: unknown): boolean {
+  const { names, offers, accept, confirm } = Object(value) as Record<keyof Extension, unknown>
+  return Array.isArray(names) && [offers, accept, confirm].every((hook) => typeof hook === 'function')
 }

@@ -26,7 +26,7 @@ export type CountUnread = (byteLength: number) => void
  * A message that can be read before all of it is there: by pieces (`for await (const bytes of message)`), by frames, or as a
  * web stream; once. What is not read waits, and stops the reading from the peer above the low watermark. Pieces are as they
  * came from the network; text is validated, but may be cut inside a character: use a TextDecoder with `stream: true`.
- * Reading throws WebSocketError if the connection ends before the message does.
+ * Reading throws WebSocketError if the connection ends before the message does, and 'invalid-argument' while another read waits.
  */
 export class MessageReader implements AsyncIterable<Uint8Array> {
   /** `Opcode.TEXT`, `Opcode.BINARY`, or an extension's. */
@@ -36,6 +36,8 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
   #state: 'arriving' | 'whole' | 'discarded' = 'arriving'
   #error: WebSocketError | null = null
   #wake: (() => void) | null = null
+  /** Somebody waits for the next piece. */
+  #isTaking = false
   /** The frame whose payload is read at the moment. */
   #frame: FrameStart | null = null
 
@@ -57,21 +59,33 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
 
   /** The payload, piece by piece. Leaving the loop early discards the rest. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#enter()
     try {
-      for (let next = await this.#take(); next !== null; next = await this.#take())
-        if (next instanceof Uint8Array) yield next
+      for (let next = await this.#take(); next !== null; next = await this.#take()) {
+        if (!(next instanceof Uint8Array)) continue
+        this.#isTaking = false
+        yield next
+        this.#enter()
+      }
+      this.#isTaking = false
     } finally {
-      this.discard()
+      this.#leave()
     }
   }
 
   /** The frames, one by one. What is not read of a frame is skipped with the next one. */
   async *frames(): AsyncGenerator<FrameReader, void, undefined> {
+    this.#enter()
     try {
-      for (let next = await this.#take(); next !== null; next = await this.#take())
-        if (!(next instanceof Uint8Array)) yield this.#openFrame(next)
+      for (let next = await this.#take(); next !== null; next = await this.#take()) {
+        if (next instanceof Uint8Array) continue
+        this.#isTaking = false
+        yield this.#openFrame(next)
+        this.#enter()
+      }
+      this.#isTaking = false
     } finally {
-      this.discard()
+      this.#leave()
     }
   }
 
@@ -151,9 +165,10 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
     const read = async function* (this: MessageReader) {
       // Its end is known by its length: the next frame may be long in coming.
       while (bytesLeft > 0) {
-        const next = await this.#peek()
-        if (this.#frame !== frame || !(next instanceof Uint8Array)) return
-        this.#shift()
+        this.#enter()
+        const next = await this.#take((one) => this.#frame === frame && one instanceof Uint8Array)
+        this.#isTaking = false
+        if (!(next instanceof Uint8Array)) return
         bytesLeft -= next.length
         yield next
       }
@@ -171,29 +186,36 @@ export class MessageReader implements AsyncIterable<Uint8Array> {
     for (const one of this.#waiting.splice(0)) this.#countUnread(-sizeOf(one))
   }
 
-  async #take(): Promise<FrameStart | Uint8Array | null> {
-    const next = await this.#peek()
-    if (next !== null) this.#shift()
-    return next
-  }
-
-  #shift(): void {
-    const next = this.#waiting.shift()
-    if (next !== undefined) this.#countUnread(-sizeOf(next))
-  }
-
-  async #peek(): Promise<FrameStart | Uint8Array | null> {
+  /** Takes what comes next; null: there is nothing more, or it is not wanted, and stays. */
+  async #take(isWanted = (_: FrameStart | Uint8Array) => true): Promise<FrameStart | Uint8Array | null> {
     while (this.#waiting.length === 0) {
-      if (this.#error !== null) throw this.#error
-      if (this.#state !== 'arriving') return null
-      if (this.#wake !== null) {
-        throw new WebSocketError('invalid-argument', { detail: 'the message is being read already' })
+      if (this.#error !== null) {
+        this.#isTaking = false
+        throw this.#error
       }
+      if (this.#state !== 'arriving') return null
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
-    return this.#waiting[0]!
+    const next = this.#waiting[0]!
+    if (!isWanted(next)) return null
+    this.#waiting.shift()
+    this.#countUnread(-sizeOf(next))
+    return next
+  }
+
+  /** A second reader would take pieces from the one that waits. */
+  #enter(): void {
+    if (this.#isTaking) {
+      throw new WebSocketError('invalid-argument', { detail: 'the message is being read already' })
+    }
+    this.#isTaking = true
+  }
+
+  /** A reader is done. One that was refused must not take the rest from the one that waits. */
+  #leave(): void {
+    if (!this.#isTaking) this.discard()
   }
 
   #wakeUp(): void {

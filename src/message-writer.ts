@@ -120,14 +120,23 @@ export class MessageWriter implements StreamOwner {
     if (this.#stream?.isOver === false) this.#owner.handleAbort(cause)
   }
 
-  /** The rest of the message as a web stream of strings and bytes. Closing it ends the message; for aborting it see `abort`. */
+  /**
+   * The rest of the message as a web stream of strings and bytes. Closing it ends the message; aborting it, or a chunk that cannot
+   * be sent, gives the message up: see `abort`.
+   */
   stream(): WritableStream<string | Uint8Array> {
-    const refuseDropped = async (status: Promise<SendStatus>) => {
-      if ((await status) === 'dropped') throw new WebSocketError('not-open')
+    const settle = async (status: Promise<SendStatus>) => {
+      try {
+        if ((await status) === 'dropped') throw new WebSocketError('not-open')
+      } catch (error) {
+        // A stream that failed takes no more: nobody would end the message, and all others would wait for that.
+        this.abort(error)
+        throw error
+      }
     }
     return new WritableStream({
-      write: (piece) => refuseDropped(this.write(piece)),
-      close: () => refuseDropped(this.end()),
+      write: (piece) => settle(this.write(piece)),
+      close: () => settle(this.end()),
       abort: (cause) => this.abort(cause)
     })
   }

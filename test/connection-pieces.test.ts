@@ -45,6 +45,22 @@ describe('a reader', () => {
     expect(reader.isWhole).toBe(true)
   })
 
+  it('refuses a second read while one waits, which gets all the same', async () => {
+    const { peer, next } = await serveReaders()
+    peer.send(2, 'a', { fin: false })
+    const reader = await next()
+    const whole = reader.bytes()
+    for (const second of [reader.bytes(), reader.frames().next(), reader.stream().getReader().read()])
+      await expect(second).rejects.toMatchObject({ code: 'invalid-argument' })
+    peer.send(0, 'b')
+    expect(Buffer.from(await whole).toString()).toBe('ab')
+    peer.send(2, 'cd', { fin: false })
+    for await (const first of await next(1)) {
+      peer.send(0, 'e')
+      expect(`${first} ${await (await next(1)).text()}`).toBe('99,100 e')
+    }
+  })
+
   it('gives the payload of a frame before that is whole', async () => {
     const { peer, next } = await serveReaders()
     const bytes = encodeFrame(2, pattern(100))
@@ -130,16 +146,6 @@ describe('a reader', () => {
     expect(await join(await next(1))).toBe('')
     peer.send(1, 'behind')
     expect(await (await next(2)).text()).toBe('behind')
-  })
-
-  it('refuses a second one who waits at the same time', async () => {
-    const { peer, next } = await serveReaders()
-    peer.send(2, '', { fin: false })
-    const reader = await next()
-    const first = join(reader)
-    await expect(join(reader)).rejects.toMatchObject({ code: 'invalid-argument' })
-    // Leaving by the exception has discarded the rest.
-    expect(await first).toBe('')
   })
 
   it('of a connection that dies gives what came, then throws its cause; that is no failure of the handler', async () => {

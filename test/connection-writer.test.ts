@@ -121,6 +121,25 @@ describe('a writer', () => {
     expect(await peer.readText()).toBe('piped text')
   })
 
+  it('as a web stream gives the message up with a chunk that cannot be sent, so that no other waits for its end', async () => {
+    const lines: string[] = []
+    const onerror = (_: unknown, { code }: WebSocketError) => void lines.push(`error ${code}`)
+    const { peer, client } = await serveOne({ onerror })
+    const chunks = ReadableStream.from(['a', Uint8Array.of(0xff)])
+    expect(await codeOf(chunks.pipeTo(client.beginMessage('text').stream()))).toBe('invalid-argument')
+    expect(client.send('behind')).toBe('dropped')
+    expect((await peer.readRest()).toString('latin1')).toContain('\x88\x02\x03\xf3')
+    peer.end()
+    await client.closed()
+    expect(lines).toEqual(['error handler-failed'])
+    const other = await serveOne({ onerror })
+    const cut = other.client.beginMessage('text').stream().getWriter()
+    await cut.write(Uint8Array.of(0xc3))
+    expect(await codeOf(cut.close())).toBe('invalid-argument')
+    expect(other.client.send('behind')).toBe('dropped')
+    other.peer.destroy()
+  })
+
   it('with permessage-deflate is not compressed; with a hook for frames it sends whole ones', async () => {
     const got: Message[] = []
     const onmessage = (_: unknown, message: Message) => void got.push(message)

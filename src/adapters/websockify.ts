@@ -191,7 +191,10 @@ class Bridge<T> {
 
   #close(): void {
     // Nothing but a failure, of which 'error' told, or somebody else's `destroy` gets here before the connection is over.
-    if (!this.#hasEnded) void this.#connection.close(CloseCode.INTERNAL_ERROR, 'the TCP connection ended')
+    if (!this.#hasEnded && this.#connection.readyState === ReadyState.OPEN) {
+      this.#cause ??= this.#socket.errored ?? new Error('the socket was destroyed')
+      void this.#connection.close(CloseCode.INTERNAL_ERROR, 'the TCP connection ended')
+    }
     this.#wake()
   }
 

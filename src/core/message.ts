@@ -141,7 +141,7 @@ export function toMessage(sendable: Sendable): Message {
 
 /** Names a value's kind for an error's text. */
 export function describe(value: unknown): string {
-  if (value === null) return 'null'
+  if (value === null || value === undefined) return String(value)
   if (typeof value !== 'object') return `${typeof value} ${String(value).slice(0, 40)}`
   return value.constructor?.name ?? 'object'
 }

@@ -195,7 +195,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
     return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${this.port}`
   }
 
-  /** Which implementation carries the bytes: 'native' (kernels in C++) or 'js'. */
+  /** Which implementation carries the bytes: 'engine' (an epoll loop in C++), 'native' (streams, kernels in C++) or 'js'. */
   get tier(): Tier {
     return tier
   }

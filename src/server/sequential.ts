@@ -15,6 +15,9 @@ export interface SequentialHandlers<T> extends ConnectionOwner<T> {
 
 type Task = () => unknown
 
+/** Most tasks that may wait where pings and pongs are still told. */
+const MAX_WAITING = 1024
+
 /** Stands between connections and the handlers of their server. */
 export class Sequential<T> implements ConnectionOwner<T> {
   readonly #handlers: SequentialHandlers<T>
@@ -35,9 +38,10 @@ export class Sequential<T> implements ConnectionOwner<T> {
     if (!isLate) this.#run(client, 'onmessage', () => this.#handlers.onmessage(client, message))
   }
 
-  /** Its handler reads the message: that must go on. */
+  /** Its handler reads the message, unless `onframedata` gets it: that must go on. */
   onmessagebegin(client: Connection<T>, reader: MessageReader): void {
-    this.#run(client, 'onmessagebegin', () => this.#handlers.onmessagebegin(client, reader), true)
+    const reads = !this.#handlers.isHandled('onframedata')
+    this.#run(client, 'onmessagebegin', () => this.#handlers.onmessagebegin(client, reader), reads)
   }
 
   onframebegin(client: Connection<T>, byteLength: number, isFinal: boolean): void {
@@ -67,11 +71,12 @@ export class Sequential<T> implements ConnectionOwner<T> {
   }
 
   onping(client: Connection<T>, payload: Uint8Array): void {
-    this.#run(client, 'onping', () => this.#handlers.onping(client, payload))
+    if (!this.#isFlooded(client)) this.#run(client, 'onping', () => this.#handlers.onping(client, payload))
   }
 
   onpong(client: Connection<T>, payload: Uint8Array, roundTripMs: number | null): void {
-    this.#run(client, 'onpong', () => this.#handlers.onpong(client, payload, roundTripMs))
+    if (!this.#isFlooded(client))
+      this.#run(client, 'onpong', () => this.#handlers.onpong(client, payload, roundTripMs))
   }
 
   onclose(client: Connection<T>, code: number, reason: string, details: CloseDetails): void {
@@ -81,6 +86,12 @@ export class Sequential<T> implements ConnectionOwner<T> {
   /** At once: it may be the handler at work that failed, and an error should not wait for one that hangs. */
   onerror(client: Connection<T>, error: WebSocketError): unknown {
     return this.#handlers.onerror(client, error)
+  }
+
+  /** A handler that waits for a message has the peer read, and nothing else bounds its pings. */
+  #isFlooded(client: Connection<T>): boolean {
+    const waiting = this.#waiting.get(client)
+    return waiting !== undefined && waiting.length >= MAX_WAITING
   }
 
   #run(client: Connection<T>, name: keyof ConnectionOwner<unknown>, task: Task, reads = false): void {

@@ -9,7 +9,8 @@ import { Sequential } from './sequential.js'
  * as a handler's promise is pending nothing is read from its client (which then must wait, so memory stays bounded), unless
  * the handler itself waits for `client.recv()`, or reads the message that `onmessagebegin` gave it. `onclose` comes last, after
  * the handlers of all that arrived before; `onerror` comes at once. What arrives while a handler is pending that has called
- * `client.close()` is not handled any more. A handler that never settles keeps its client waiting for ever: set time limits.
+ * `client.close()` is not handled any more, and of pings and pongs that come while a handler waits for a message 1024 are kept for
+ * `onping` and `onpong`. A handler that never settles keeps its client waiting for ever: set time limits.
  *
  * @example
  * new Server({

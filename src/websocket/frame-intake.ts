@@ -1,6 +1,7 @@
 // Owns the frames that arrived at a `WebSocket` and wait for `recv`. Must not know how they arrive, or how reading is stopped.
 import { Assembler } from '../core/assembler.js'
 import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
+import { WebSocketError } from '../core/errors.js'
 import { ControlFrame, Frame } from '../core/frame.js'
 import { Opcode } from '../core/header.js'
 import { Intake, ITEM_BYTES } from '../intake.js'
@@ -24,6 +25,7 @@ export class FrameIntake implements PieceKeeper {
   #details: CloseDetails | null = null
   /** The connection is closing, and enough waits: what comes now is dropped. */
   #isFull = false
+  #hasDropped = false
   #opcode: number = Opcode.CONTINUATION
   /** The frame that arrives at the moment. */
   #byteLength = 0
@@ -43,12 +45,13 @@ export class FrameIntake implements PieceKeeper {
     const frame = this.#frames.take()
     if (frame === null && this.#details === null) return this.#frames.wait()
     if (this.#details === null) this.#owner.handleUnread(this.#frames.byteLength)
-    else if (frame === null && this.#details.cause !== null) throw this.#details.cause
+    else if (frame === null) this.#refuse(this.#details)
     return frame
   }
 
   /** Takes a frame that arrived whole. */
   put(frame: Frame): void {
+    this.#hasDropped ||= this.#isFull
     if (this.#isFull) return
     this.#frames.put(frame)
     this.#owner.handleUnread(this.#frames.byteLength)
@@ -90,10 +93,21 @@ export class FrameIntake implements PieceKeeper {
   end(details: CloseDetails): void {
     this.#details = details
     const { code, reason, cause } = details
+    // The close frame says that nothing is missing before it.
+    if (this.#hasDropped) return this.#frames.end(cause ?? droppedError())
     if (code !== CloseCode.ABNORMAL) {
       const payload = code === CloseCode.NO_STATUS ? encodeClose() : encodeClose(code, reason)
       this.#frames.put(new ControlFrame(Opcode.CLOSE, payload))
     }
     this.#frames.end(cause)
   }
+
+  #refuse({ cause }: CloseDetails): void {
+    if (cause !== null) throw cause
+    if (this.#hasDropped) throw droppedError()
+  }
+}
+
+function droppedError(): WebSocketError {
+  return new WebSocketError('not-open', { detail: 'frames behind close() were dropped' })
 }

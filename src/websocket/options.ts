@@ -2,7 +2,7 @@
 // done with them.
 import { Duplex } from 'node:stream'
 import type { ConnectionOptions as TlsClientOptions } from 'node:tls'
-import { callable, checkOptions, refuseOption } from '../checks.js'
+import { callable, checkObject, checkOptions, refuseOption } from '../checks.js'
 import { CLIENT_OPTION_NAMES, type ClientOptions, resolveClientOptions } from '../client/options.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
 import { describe } from '../core/message.js'
@@ -55,6 +55,7 @@ const isOfClient = isOf(CLIENT_OPTION_NAMES)
 
 /** Checks what can be checked as long as the side is not known. Throws WebSocketError 'invalid-option'. */
 export function checkWebSocketOptions(options: WebSocketOptions): void {
+  checkObject(options)
   const { socket, location, tls: _, auth: __, onhandshake, ...others } = options
   const unknown = Object.keys(others).find((name) => !isOfServer(name) && !isOfClient(name))
   if (unknown !== undefined) refuseOption(`there is no option "${unknown}" of a WebSocket`)
@@ -102,6 +103,8 @@ export function urlOf(address: SocketAddress, location: string, isSecure: boolea
   checkNames(address)
   const { host = 'localhost', port, path } = address
   const scheme = isSecure ? 'wss' : 'ws'
+  if (typeof host !== 'string' || host === '')
+    refuseOption(`host must be a name or an address, not ${describe(host)}`)
   if (path !== undefined) {
     if (typeof path !== 'string' || !path.startsWith('/'))
       refuseOption(`path must be absolute, to connect to it, not ${describe(path)}`)

@@ -178,7 +178,8 @@ export class WebSocket implements Wrappable {
 
   /**
    * Resolves with the next frame, control frames included. The peer's close frame is the last one, told when the connection is
-   * over; behind it `recv` rejects with WebSocketError 'not-open', and behind an end that is not clean with its cause.
+   * over; behind it `recv` rejects with WebSocketError 'not-open', and behind an end that is not clean with its cause. Behind
+   * `close` as many frames wait as fit `highWatermarkBytes`; were there more, it rejects with 'not-open' in their place.
    */
   async recv(): Promise<Frame> {
     const frame = await this.#opened().receive()

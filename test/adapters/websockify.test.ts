@@ -237,7 +237,8 @@ describe('ends cross', () => {
       expect(await peer.readClose()).toEqual({ code: 1011, reason: 'the TCP connection ended' })
       peer.close(1011)
     }
-    await within(Promise.all(ends), 'both ends')
+    for (const { cause } of await within(Promise.all(ends), 'both ends'))
+      expect(cause).toMatchObject({ message: 'the socket was destroyed' })
   })
 })
 

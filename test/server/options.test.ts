@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { AsyncServer, type AsyncServerOptions, WebSocketError } from '../../src/index.js'
+import { AsyncServer, type AsyncServerOptions, WebSocket, WebSocketError } from '../../src/index.js'
 import { resolveOptions } from '../../src/server/options.js'
 import { certificate } from '../support/certificate.js'
 import { serve } from '../support/harness.js'
@@ -105,8 +105,13 @@ describe('a wrong option', () => {
     ['protocols', 'chat', 'protocols must be a list of subprotocol names (tokens), none twice'],
     ['protocols', ['a b'], 'protocols must be a list of subprotocol names (tokens), none twice'],
     ['protocols', ['a', 'a'], 'protocols must be a list of subprotocol names (tokens), none twice'],
-    ['extensions', [5], 'extensions must be a list of extensions'],
-    ['locations', ['chat'], "locations must be a list of paths that begin with '/'"],
+    ['extensions', [5], 'extensions must be a list of extensions, which item 0 (number 5) is not'],
+    ['extensions', [{}], 'extensions must be a list of extensions, which item 0 (Object) is not'],
+    [
+      'locations',
+      ['/', 'chat'],
+      "locations must be a list of paths that begin with '/', which item 1 (string chat) is not"
+    ],
     ['locations', '/chat', "locations must be a list of paths that begin with '/'"],
     ['trustedOrigins', 'https://a.test', "trustedOrigins must be '*' or a list of origins"],
     ['trustedOrigins', [5], "trustedOrigins must be '*' or a list of origins"],
@@ -148,6 +153,11 @@ describe('a wrong option', () => {
     ['toString', 1, 'there is no option "toString"; there are host, port, ']
   ])('is an error that names it: %s %j', (name, value, expected) => {
     expect(fault({ [name]: value })).toContain(`invalid-option: an option is not valid: ${expected}`)
+  })
+
+  it.each([8000, 'ws://127.0.0.1', null, []])('%j in the place of all options is refused', (value) => {
+    expect(() => new AsyncServer(value as object)).toThrow(/options are an object, not/)
+    expect(() => new WebSocket(value as object)).toThrow(/options are an object/)
   })
 
   it('names watermarks that contradict each other', () => {

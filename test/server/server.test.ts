@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import {
   type AsyncServerOptions,
   type Connection,
+  connect,
   type Message,
   Server,
   type WebSocketError
@@ -159,6 +160,54 @@ describe('Server', () => {
       '5'
     ])
     expect(lines).toEqual(['begin', '300000', 'begin', '0', 'begin', '5'])
+  })
+
+  it('reads nothing while onmessagebegin is pending and onframedata has the payload', async () => {
+    const asked = gate()
+    let told = 0
+    const server = await serveInOrder({
+      onmessagebegin: () => asked.passed,
+      onframedata(_, { length }) {
+        told += length
+      },
+      onmessageend: (client) => client.send(`${told}`)
+    })
+    const client = await connect(server.url!)
+    const message = client.beginMessage()
+    let sent = 0
+    let isRefused = false
+    for (const piece = Buffer.alloc(65_536); !isRefused && sent < 2 ** 26; sent += piece.length) {
+      isRefused = await Promise.race([message.write(piece).then(() => false), delay(300, true)])
+    }
+    expect([isRefused, told]).toEqual([true, 0])
+    asked.open()
+    await message.end()
+    expect((await client.recv()).payload).toBe(`${sent}`)
+    await client.close()
+  })
+
+  it('keeps 1024 pings of a client whose handler waits for a message', async () => {
+    let pings = 0
+    const server = await serveInOrder({
+      onping: () => void pings++,
+      async onmessage(client) {
+        const { payload } = await client.recv()
+        client.send(`${payload}`)
+      },
+      onpong: (client) => client.send(`${pings}`)
+    })
+    const peer = await openAt(server)
+    peer.text('one')
+    for (let i = 0; i < 3000; i++) peer.send(9, Buffer.of())
+    peer.text('two')
+    peer.send(10, Buffer.of())
+    let answer = ''
+    while (answer === '') {
+      const { opcode, payload } = await peer.readFrame()
+      if (opcode === 1) answer = `${payload}`
+    }
+    expect(answer).toBe('two')
+    expect(await peer.readText()).toBe('1024')
   })
 
   it('ends the connection of a handler that rejects, with 1011, and calls onclose last', async () => {

@@ -293,6 +293,7 @@ describe('what goes wrong', () => {
     [{ path: 'relative' }],
     [{ host: 'a b', port: 1 }],
     [{ host: 'x' }],
+    [{ host: 5, port: 1 }],
     [7]
   ])('the address %j is refused by connect', async (address) => {
     await expect(make().connect(address as object)).rejects.toMatchObject({
