@@ -107,6 +107,8 @@ export class Gate {
   readonly port: number
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #isOpen = true
+  /** Connections that it has accepted. */
+  acceptedCount = 0
 
   private constructor(port: number) {
     this.port = port
@@ -142,6 +144,7 @@ export class Gate {
   }
 
   #join(inner: Socket, outer: Socket): void {
+    this.acceptedCount++
     const pair = [inner, outer] as const
     this.#pairs.add(pair)
     for (const [one, other] of [pair, [outer, inner] as const]) {
