@@ -165,21 +165,30 @@ export class BrokerBackplane implements Backplane {
 
   /** @internal */
   publish(publication: RemotePublication): void {
-    const { topic } = publication
-    const channel = topic === null ? this.#broker.controlChannel(ALL) : this.#broker.topicChannel(topic)
-    const byteLength = publication.message.bytes.length
-    const { maxPublicationBytes } = this.#options
-    const isTooLong = byteLength > maxPublicationBytes
-    if (isTooLong)
-      this.#warn(
-        `a publication of ${byteLength} bytes is longer than maxPublicationBytes (${maxPublicationBytes})`
-      )
-    if (isTooLong || !this.#line.hasRoom(byteLength) || !this.#send(channel, packPublication(publication))) {
+    if (!this.#tryPublish(publication)) {
       this.#counts.dropped++
       return
     }
     this.#counts.published++
-    this.#counts.publishedBytes += byteLength
+    this.#counts.publishedBytes += publication.message.bytes.length
+  }
+
+  /** Returns whether the broker has taken it. */
+  #tryPublish(publication: RemotePublication): boolean {
+    // Nothing is encoded for a broker that is away.
+    if (!this.#line.isUp) return false
+    const { topic, message } = publication
+    const { length } = message.bytes
+    const { maxPublicationBytes } = this.#options
+    if (length > maxPublicationBytes) {
+      this.#warn(
+        `a publication of ${length} bytes is longer than maxPublicationBytes, ${maxPublicationBytes}`
+      )
+      return false
+    }
+    if (!this.#line.hasRoom(length)) return false
+    const channel = topic === null ? this.#broker.controlChannel(ALL) : this.#broker.topicChannel(topic)
+    return this.#send(channel, packPublication(publication))
   }
 
   /** @internal */

@@ -36,13 +36,16 @@ const PROGRAMS = {
   }
 } as const satisfies Record<string, Program>
 
+/** Debian has servers where not everybody looks. */
+const ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }
+
 /** A broker that tests can start. */
 export type BrokerName = keyof typeof PROGRAMS
 
 /** Skips a test where a broker is missing, saying why; on CI it fails. */
 export function needBroker({ skip }: TestContext, name: BrokerName): void {
   const { command } = PROGRAMS[name]
-  if (spawnSync(command, ['--version']).status === 0) return
+  if (spawnSync(command, ['--version'], { env: ENVIRONMENT }).status === 0) return
   const reason = `${command} is not there: apt-get install ${command}`
   if (process.env.CI) throw new Error(reason)
   skip(reason)
@@ -72,7 +75,10 @@ export class BrokerProcess {
   /** Starts it, once more; returns whether it works. */
   async start(): Promise<boolean> {
     const { command, options, stream, ready } = this.#program
-    const child = spawn(command, options(this.port), { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, options(this.port), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: ENVIRONMENT
+    })
     this.#child = child
     child[stream === 'stdout' ? 'stderr' : 'stdout'].resume()
     const lines = createInterface(child[stream])
