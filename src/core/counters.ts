@@ -33,14 +33,17 @@ export function increment(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 
-/** The bytes of frames that some rows of the segment table stand for, headers included. */
+/**
+ * The bytes of frames, headers included, that a run of rows of the segment table stands for: what they point to stands one behind
+ * the other, with the headers in between.
+ */
 export function bytesOfRows(table: Int32Array, from: number, to: number): number {
-  let byteLength = 0
-  for (let at = from * ROW_WORDS, end = to * ROW_WORDS; at < end; at += ROW_WORDS) {
-    byteLength += table[at + Row.BYTE_LENGTH]!
-    if ((table[at + Row.KIND]! & RowFlag.FIRST) !== 0) byteLength += headerBytes(table[at + Row.HEADER]!)
-  }
-  return byteLength
+  const first = from * ROW_WORDS
+  const last = (to - 1) * ROW_WORDS
+  const byteLength = table[last + Row.OFFSET]! + table[last + Row.BYTE_LENGTH]! - table[first + Row.OFFSET]!
+  // The first one's may have come in pieces, in an earlier batch.
+  const isBegun = (table[first + Row.KIND]! & RowFlag.FIRST) !== 0
+  return isBegun ? byteLength + headerBytes(table[first + Row.HEADER]!) : byteLength
 }
 
 /** `header`: its first two bytes, the first one lowest. Source: RFC 6455 §5.2. */

@@ -4,6 +4,7 @@ import { deflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { type AsyncServer, DeflateMessage, type ServerMetrics } from '../../src/index.js'
 import { cleanUp, connectTo, guard, openAt, serve, serveOne, until } from '../support/harness.js'
+import { random } from '../support/random.js'
 import { encodeFrame, upgradeRequest } from '../support/raw-client.js'
 
 guard()
@@ -27,6 +28,7 @@ describe('metrics', () => {
       bytes: { in: 0, out: 0 },
       queue: { bytes: 0, clients: 0, oldestMs: 0 },
       topics: 0,
+      backplane: null,
       closes: [],
       roundTripsMs: { buckets: expect.any(Array), count: 0, sum: 0 },
       compression: {
@@ -72,6 +74,25 @@ describe('metrics', () => {
         handshakes: { accepted: round }
       })
     }
+  })
+
+  it('count every byte wherever the bytes are cut', async () => {
+    const { server, peer } = await serveOne()
+    const draw = random(7)
+    const frames: Buffer[] = []
+    for (let index = 0; index < 120; index++) {
+      const length = [0, 1, 5, 125, 126, 1000, 70_000][draw(7)]!
+      frames.push(encodeFrame(draw(8) === 0 && length < 126 ? 9 : 2, Buffer.alloc(length)))
+    }
+    const bytes = Buffer.concat(frames)
+    for (let from = 0; from < bytes.length; ) {
+      const to = Math.min(bytes.length, from + 1 + draw(draw(3) === 0 ? 40_000 : 20))
+      peer.write(bytes.subarray(from, to))
+      from = to
+      if (draw(4) === 0) await new Promise(setImmediate)
+    }
+    await until(() => server.metrics().bytes.in >= bytes.length, 'all has come')
+    expect(server.metrics().bytes.in).toBe(bytes.length)
   })
 
   it('count messages that come, and go, piece by piece', async () => {
