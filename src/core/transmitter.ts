@@ -3,7 +3,7 @@
 import { WebSocketError } from './errors.js'
 import { checkFragmentSize } from './frame.js'
 import { Opcode } from './header.js'
-import { type Message, type Sendable, toMessage } from './message.js'
+import { BinaryMessage, type Message, type Sendable, TextMessage, toMessage } from './message.js'
 import { MessageStream, type StreamLink, type StreamOwner } from './message-stream.js'
 import { type Output, OutputBytes } from './output.js'
 import { checkControlPayload, type Pongs, SentPings } from './pings.js'
@@ -60,11 +60,19 @@ export abstract class Transmitter extends Receiver {
    * `fragmentSize`.
    */
   send(sendable: Sendable, choices: SendChoices = IN_ONE_FRAME): boolean {
-    const isPlain = choices === IN_ONE_FRAME && this.terms.isPlain && this.line === null
-    if (isPlain && (typeof sendable === 'string' || sendable instanceof Uint8Array)) {
-      if (!this.mayMessage) return false
-      this.terms.sender.sendPayload(this.output, sendable)
-      return true
+    if (choices === IN_ONE_FRAME && this.terms.isPlain && this.line === null) {
+      // The hot path: no closure.
+      const { sender } = this.terms
+      if (typeof sendable === 'string' || sendable instanceof Uint8Array) {
+        if (!this.mayMessage) return false
+        sender.sendPayload(this.output, sendable)
+        return true
+      }
+      if (sendable instanceof TextMessage || sendable instanceof BinaryMessage) {
+        if (!this.mayMessage) return false
+        sender.sendMessage(this.output, sendable, choices)
+        return true
+      }
     }
     if (choices.fragmentSize != null) checkFragmentSize(choices.fragmentSize)
     const message = toMessage(sendable)
