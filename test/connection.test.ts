@@ -135,7 +135,7 @@ describe('Connection.send', () => {
 
   it.each<[string, (client: Connection) => unknown, string]>([
     ['a number', (client) => client.send(5 as unknown as string), 'number 5'],
-    ['nothing', (client) => client.send(undefined as unknown as string), 'undefined undefined'],
+    ['nothing', (client) => client.send(undefined as unknown as string), 'not undefined'],
     ['null', (client) => client.send(null as unknown as string), 'not null'],
     ['an ArrayBuffer', (client) => client.send(new ArrayBuffer(8) as unknown as Uint8Array), 'ArrayBuffer'],
     ['an object', (client) => client.send({ payload: 'x' } as unknown as string), 'not Object'],

@@ -185,8 +185,12 @@ export function resolvePaths(
   if (options.path === undefined) return locations
   const paths = typeof options.path === 'string' ? [options.path] : options.path
   const expected = CHECKS.locations(paths)
-  if (expected !== null)
-    refuseOption(`path must be a path that begins with '/' or ${expected}, not ${describe(options.path)}`)
+  if (expected !== null) {
+    if (typeof options.path === 'string')
+      refuseOption(`path must begin with '/', not ${describe(options.path)}`)
+    const what = Array.isArray(paths) ? '' : `, not ${describe(paths)}`
+    refuseOption(`path must be a path that begins with '/' or ${expected}${what}`)
+  }
   return [...paths]
 }
 

@@ -261,8 +261,11 @@ describe('attach', () => {
   })
 
   it.each([
-    [{ path: 'a' }, "path must be a path that begins with '/' or a list of paths that begin with '/', not"],
-    [{ path: ['/a', 'b'] }, 'path must be'],
+    [{ path: 'a' }, "path must begin with '/', not string a"],
+    [
+      { path: ['/a', 'b'] },
+      "path must be a path that begins with '/' or a list of paths that begin with '/', which item 1 (string b) is not"
+    ],
     [{ paths: '/a' }, 'attach has no option "paths"; there is path']
   ])('names a wrong option: %j', (options, text) => {
     const server = new AsyncServer()
