@@ -300,7 +300,8 @@ export abstract class Link<T> extends OwnHandlers<T> implements ProtocolHandler,
   protected handOver(intake: Intake): void {
     if (!intake.keeps || !this.isHandled('onmessage')) return
     intake.keeps = false
-    for (let message = intake.take(); message !== null; message = intake.take()) this.handleMessage(message)
+    for (let message = intake.take(); message !== null; message = intake.take())
+      callHandler(this, () => this.onmessage(message!))
     this.resumeReading(Flag.PAUSED_BY_INTAKE)
   }
 

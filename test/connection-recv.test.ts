@@ -275,6 +275,19 @@ describe('messages that nobody takes', () => {
     await until(() => got.length === 3, 'the next one came')
     expect(got).toEqual(['hello', 'there', 'echo'])
   })
+
+  it('count once, also if they go to an onmessage that is set later', async () => {
+    const { server, peer, client } = await serveOne()
+    const first = client.recv()
+    for (const text of ['one', 'two', 'three']) peer.text(text)
+    expect((await first).payload).toBe('one')
+    await until(() => server.metrics().messages.in === 3, 'all have arrived')
+    const got: unknown[] = []
+    client.onmessage = ({ payload }) => got.push(payload)
+    peer.text('four')
+    await until(() => got.length === 3, 'those that waited came, and the next one')
+    expect([got, server.metrics().messages.in]).toEqual([['two', 'three', 'four'], 4])
+  })
 })
 
 it('receiveForever resolves with how the connection ended, and handlers work meanwhile', async () => {
