@@ -10,6 +10,15 @@ export type OptionTable = Readonly<
   >
 >
 
+/** What `parseArguments` leaves of a table of options. */
+export type ValuesOf<Table extends OptionTable> = {
+  readonly [Name in keyof Table]?: Table[Name] extends { multiple: true }
+    ? readonly string[]
+    : Table[Name]['type'] extends 'boolean'
+      ? boolean
+      : string
+}
+
 /** Arguments, read. */
 export interface Arguments<Values> {
   /** Options by name; each is of the kind that the table says. */

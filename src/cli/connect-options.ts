@@ -1,6 +1,6 @@
 // Owns the options of `hotsocket connect`: their names, defaults, help, and the check of each. Must not open anything.
 import { type ClientAuth, CloseCode } from '../index.js'
-import { parseArguments, refuse } from './arguments.js'
+import { parseArguments, refuse, type ValuesOf } from './arguments.js'
 
 /** Options of `hotsocket connect`, checked as far as the client itself does not. */
 export interface ConnectOptions {
@@ -90,13 +90,7 @@ const OPTIONS = {
 } as const
 
 /** What `parseArguments` leaves. */
-type Values = {
-  readonly [Name in keyof typeof OPTIONS]?: (typeof OPTIONS)[Name] extends { multiple: true }
-    ? readonly string[]
-    : (typeof OPTIONS)[Name]['type'] extends 'boolean'
-      ? boolean
-      : string
-}
+type Values = ValuesOf<typeof OPTIONS>
 
 /** Reads the arguments behind `connect`. Throws CommandError with ExitCode.USAGE, naming the value that is wrong. */
 export function parseConnectOptions(args: readonly string[], env: NodeJS.ProcessEnv): ConnectRequest {

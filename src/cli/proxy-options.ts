@@ -1,7 +1,7 @@
 // Owns the options of `hotsocket proxy`: their names, defaults, help, and the check of each. Must not open anything.
 import type { WebsockifyProtocol } from '../adapters/streams.js'
 import { LOG_LEVELS, type LogLevel } from '../index.js'
-import { parseArguments, refuse } from './arguments.js'
+import { parseArguments, refuse, type ValuesOf } from './arguments.js'
 import type { KeyPairOptions } from './certificate.js'
 
 /** An address to listen at, or to connect to. */
@@ -105,13 +105,7 @@ const OPTIONS = {
 } as const
 
 /** What `parseArguments` leaves. */
-type Values = {
-  readonly [Name in keyof typeof OPTIONS]?: (typeof OPTIONS)[Name] extends { multiple: true }
-    ? readonly string[]
-    : (typeof OPTIONS)[Name]['type'] extends 'boolean'
-      ? boolean
-      : string
-}
+type Values = ValuesOf<typeof OPTIONS>
 
 /** Options of a server, and of a client: those of the other direction are refused. */
 const INWARD_ONLY = ['path', 'tls', 'cert', 'key'] as const satisfies (keyof Values)[]

@@ -78,6 +78,20 @@ export class OutputBytes implements Output {
     return taken
   }
 
+  /** As `take`, in one piece that has memory of its own. */
+  takeWhole(): Uint8Array {
+    const byteLength = this.#pendingBytes
+    const pieces = this.take()
+    if (pieces.length === 1 && byteLength === pieces[0]!.buffer.byteLength) return pieces[0]!
+    const whole = new Uint8Array(byteLength)
+    let at = 0
+    for (const piece of pieces) {
+      whole.set(piece, at)
+      at += piece.length
+    }
+    return whole
+  }
+
   #cut(): void {
     if (this.#end > this.#start) this.#taken.push(this.buffer.subarray(this.#start, this.#end))
     this.#start = this.#end

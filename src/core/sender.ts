@@ -297,15 +297,3 @@ export class Sender {
     output.advance(actual + byteLength)
   }
 }
-
-/** Joins pieces of memory, in memory of its own. */
-export function concat(pieces: readonly Uint8Array[]): Uint8Array {
-  if (pieces.length === 1 && pieces[0]!.length === pieces[0]!.buffer.byteLength) return pieces[0]!
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
-  }
-  return whole
-}

@@ -11,7 +11,7 @@ import { PreparedMessage, type SharedBytes } from './prepared.js'
 import type { ProtocolHandler } from './protocol-handler.js'
 import { Receiver } from './receiver.js'
 import { NOTHING_DEFERRED, SendLine } from './send-line.js'
-import { concat, IN_ONE_FRAME, type SendChoices, type SendResult } from './sender.js'
+import { IN_ONE_FRAME, type SendChoices, type SendResult } from './sender.js'
 import type { Terms } from './terms.js'
 
 /** Messages that are accepted for sending and not written. */
@@ -120,7 +120,7 @@ export abstract class Transmitter extends Receiver {
     const finish = (result: SendResult | undefined): SendResult | undefined => {
       if (typeof result === 'function') return () => finish(result())
       if (result !== null) return result
-      this.appendShared(message.keep(key, concat(output.take())))
+      this.appendShared(message.keep(key, output.takeWhole()))
       return null
     }
     const result = finish(this.terms.sender.sendMessage(output, message, choices))!
