@@ -7,13 +7,55 @@ import type { Message } from './core/message.js'
 import { type Logger, logConnectionError } from './log.js'
 import type { MessageReader } from './message-reader.js'
 
+/** What a connection's owner does where no handler is given: nothing. Errors are for those who derive from it. */
+export abstract class DefaultHandlers<T> implements ConnectionOwner<T> {
+  onopen(_client: Connection<T>): unknown {
+    return undefined
+  }
+  onmessage(_client: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onmessagebegin(_client: Connection<T>, _message: MessageReader): unknown {
+    return undefined
+  }
+  onframebegin(_client: Connection<T>, _byteLength: number, _isFinal: boolean): unknown {
+    return undefined
+  }
+  onframedata(_client: Connection<T>, _bytes: Uint8Array): unknown {
+    return undefined
+  }
+  onframeend(_client: Connection<T>): unknown {
+    return undefined
+  }
+  onmessageend(_client: Connection<T>): unknown {
+    return undefined
+  }
+  onsent(_client: Connection<T>, _message: Message): unknown {
+    return undefined
+  }
+  onunsent(_client: Connection<T>, _message: Message, _reason: WebSocketError): unknown {
+    return undefined
+  }
+  onping(_client: Connection<T>, _payload: Uint8Array): unknown {
+    return undefined
+  }
+  onpong(_client: Connection<T>, _payload: Uint8Array, _roundTripMs: number | null): unknown {
+    return undefined
+  }
+  onclose(_client: Connection<T>, _code: number, _reason: string, _details: CloseDetails): unknown {
+    return undefined
+  }
+  abstract onerror(connection: Connection<T>, error: WebSocketError): unknown
+}
+
 /** Whom connections report to: the handlers that were given, and nobody for the others; errors are logged. */
-export class HandlerSet<T> implements ConnectionOwner<T> {
+export class HandlerSet<T> extends DefaultHandlers<T> {
   readonly #logger: Logger
   readonly #peer: string
 
   /** `peer`: what the other side is called in the log. */
   constructor(handlers: Partial<ConnectionOwner<T>>, logger: Logger, peer: string) {
+    super()
     this.#logger = logger
     this.#peer = peer
     Object.assign(this, handlers)
@@ -33,43 +75,7 @@ export class HandlerSet<T> implements ConnectionOwner<T> {
     return this[name] !== HandlerSet.prototype[name]
   }
 
-  onopen(_connection: Connection<T>): unknown {
-    return undefined
-  }
-  onmessage(_connection: Connection<T>, _message: Message): unknown {
-    return undefined
-  }
-  onmessagebegin(_connection: Connection<T>, _message: MessageReader): unknown {
-    return undefined
-  }
-  onframebegin(_connection: Connection<T>, _byteLength: number, _isFinal: boolean): unknown {
-    return undefined
-  }
-  onframedata(_connection: Connection<T>, _bytes: Uint8Array): unknown {
-    return undefined
-  }
-  onframeend(_connection: Connection<T>): unknown {
-    return undefined
-  }
-  onmessageend(_connection: Connection<T>): unknown {
-    return undefined
-  }
-  onsent(_connection: Connection<T>, _message: Message): unknown {
-    return undefined
-  }
-  onunsent(_connection: Connection<T>, _message: Message, _reason: WebSocketError): unknown {
-    return undefined
-  }
-  onping(_connection: Connection<T>, _payload: Uint8Array): unknown {
-    return undefined
-  }
-  onpong(_connection: Connection<T>, _payload: Uint8Array, _roundTripMs: number | null): unknown {
-    return undefined
-  }
-  onclose(_connection: Connection<T>, _code: number, _reason: string, _details: CloseDetails): unknown {
-    return undefined
-  }
-  onerror(connection: Connection<T>, error: WebSocketError): unknown {
+  override onerror(connection: Connection<T>, error: WebSocketError): unknown {
     const peer = `${this.#peer} ${connection.remoteAddress ?? connection.id}`
     return logConnectionError(this.#logger, peer, error)
   }

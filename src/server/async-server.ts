@@ -6,15 +6,15 @@ import { Duplex } from 'node:stream'
 import type { Backplane } from '../backplane/backplane.js'
 import { refuseOption, splitHandlers } from '../checks.js'
 import type { Connection } from '../connection.js'
+import { DefaultHandlers } from '../connection-handlers.js'
 import { type ConnectionOwner, HANDLER_NAMES } from '../connection-settings.js'
-import { CloseCode, type CloseDetails, encodeClose } from '../core/closing.js'
+import { CloseCode, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
 import type { HandshakeRequest } from '../core/handshake-server.js'
-import { describe, type Message, type Sendable } from '../core/message.js'
+import { describe, type Sendable } from '../core/message.js'
 import { Endpoint } from '../endpoint.js'
 import { type Tier, tier } from '../kernels/index.js'
 import { createLogger, type Logger, logConnectionError } from '../log.js'
-import type { MessageReader } from '../message-reader.js'
 import { type ExportOptions, exportMetrics, type MetricsRegistry } from '../metrics/prometheus.js'
 import { type ServerMetrics, takeMetrics } from '../metrics/server-metrics.js'
 import type { PublishOptions } from '../topics/publish-options.js'
@@ -51,7 +51,7 @@ export type AsyncServerOptions<T = undefined> = ServerOptions & Partial<ServerHa
  * Override handlers in a subclass, or give them with the options. With the options TypeScript infers the types of their
  * parameters, and `T` from what `onhandshake` returns; in a subclass write them down: it infers no parameters of methods.
  */
-export class AsyncServer<T = undefined> implements ServerHandlers<T>, ConnectionOwner<T> {
+export class AsyncServer<T = undefined> extends DefaultHandlers<T> implements ServerHandlers<T> {
   readonly #options: ResolvedOptions
   readonly #logger: Logger
   readonly #tls: ServerTls | null
@@ -72,6 +72,7 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
 
   /** Throws WebSocketError 'invalid-option', naming the option that is wrong. */
   constructor(options: AsyncServerOptions<T> = {}) {
+    super()
     const [handlers, rest] = splitHandlers(options, HANDLER_NAMES)
     this.#options = resolveOptions(rest)
     this.#logger = createLogger(this.#options.logLevel, this.#options.logger)
@@ -83,44 +84,8 @@ export class AsyncServer<T = undefined> implements ServerHandlers<T>, Connection
   }
 
   onhandshake(_request: HandshakeRequest): HandshakeDecision<T> | Promise<HandshakeDecision<T>> {}
-  onopen(_client: Connection<T>): unknown {
-    return undefined
-  }
-  onmessage(_client: Connection<T>, _message: Message): unknown {
-    return undefined
-  }
-  onmessagebegin(_client: Connection<T>, _message: MessageReader): unknown {
-    return undefined
-  }
-  onframebegin(_client: Connection<T>, _byteLength: number, _isFinal: boolean): unknown {
-    return undefined
-  }
-  onframedata(_client: Connection<T>, _bytes: Uint8Array): unknown {
-    return undefined
-  }
-  onframeend(_client: Connection<T>): unknown {
-    return undefined
-  }
-  onmessageend(_client: Connection<T>): unknown {
-    return undefined
-  }
-  onsent(_client: Connection<T>, _message: Message): unknown {
-    return undefined
-  }
-  onunsent(_client: Connection<T>, _message: Message, _reason: WebSocketError): unknown {
-    return undefined
-  }
-  onping(_client: Connection<T>, _payload: Uint8Array): unknown {
-    return undefined
-  }
-  onpong(_client: Connection<T>, _payload: Uint8Array, _roundTripMs: number | null): unknown {
-    return undefined
-  }
-  onclose(_client: Connection<T>, _code: number, _reason: string, _details: CloseDetails): unknown {
-    return undefined
-  }
   /** By default logs the error: handlers that failed as 'error' with their stack, the peer's faults as 'info'. */
-  onerror(client: Connection<T>, error: WebSocketError): unknown {
+  override onerror(client: Connection<T>, error: WebSocketError): unknown {
     return logConnectionError(this.#logger, `client ${client.remoteAddress ?? client.id}`, error)
   }
 
