@@ -5,17 +5,26 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { cpus, freemem, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { BROKERS, missing } from './harness/brokers.mjs'
 import { CASES } from './harness/cases.mjs'
 import { drawChart } from './harness/chart.mjs'
 import { CONTENDERS, OTHER_SERVER } from './harness/contenders.mjs'
 import { MEASURES, WARM_CONNECTIONS } from './harness/measures.mjs'
 import { parseOptions, USAGE } from './harness/options.mjs'
 import { isPinned, openFilesLimit, Server } from './harness/process.mjs'
+import { Relay } from './harness/relay.mjs'
 import { formatCase } from './harness/report.mjs'
 import { medians } from './harness/statistics.mjs'
 
 /** What processes need besides a file for each connection. */
 const SPARE_FILES = 200
+
+/** What runs beside the load, by the role of the program that is measured. */
+const START = {
+  server: ({ server }, variant) => Server.start(server, variant),
+  client: (_, variant) => Server.start(OTHER_SERVER, variant),
+  relay: ({ relay }, variant) => Relay.start(relay, variant)
+}
 
 const options = parseOptions(process.argv.slice(2))
 if (options.help) console.log(USAGE)
@@ -23,18 +32,21 @@ else await main()
 
 async function main() {
   prepare()
+  const cases = CASES.filter(({ name }) => options.cases.includes(name))
   const { present, leftOut } = await findContenders()
+  const absent = findAbsentBrokers(cases)
+  leftOut.push(...absent)
   const machine = describeMachine()
   print(describeRun(machine, present, leftOut))
   if (present.length === 0) exit('no contender is left')
-  const plans = CASES.filter(({ name }) => options.cases.includes(name)).map((one) => plan(one, present))
+  const plans = cases.map((one) => plan(withoutVariants(one, absent), present))
   const total = plans.reduce((sum, { rounds, entries }) => sum + rounds * entries.length, 0)
-  const cases = []
+  const results = []
   let done = 0
   for (const planned of plans) {
     const result = await measureCase(planned, (what) => progress(`[${++done} of ${total}] ${what}`))
     print(`\n${formatCase(result)}`)
-    cases.push(result)
+    results.push(result)
   }
   const { rounds, warmupMs, measureMs } = options
   const report = {
@@ -44,11 +56,11 @@ async function main() {
     measureMs,
     contenders: present.map(describeContender),
     leftOut,
-    cases
+    cases: results
   }
   if (options.json !== null) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
   if (options.svg !== null) writeFileSync(options.svg, drawChart(report))
-  if (cases.some(({ entries }) => entries.some(({ failures }) => failures.length > 0))) process.exitCode = 1
+  if (results.some(({ entries }) => entries.some(({ failures }) => failures.length > 0))) process.exitCode = 1
 }
 
 function prepare() {
@@ -78,6 +90,16 @@ async function findContenders() {
     }
   }
   return { present, leftOut }
+}
+
+/** Those that a case needs and this machine does not have. */
+function findAbsentBrokers(cases) {
+  const needed = Object.keys(BROKERS).filter((name) => cases.some(({ variants }) => variants.includes(name)))
+  return needed.map((name) => ({ name, reason: missing(name) })).filter(({ reason }) => reason !== null)
+}
+
+function withoutVariants(one, absent) {
+  return { ...one, variants: one.variants.filter((variant) => !absent.some(({ name }) => name === variant)) }
 }
 
 async function introduce(contender) {
@@ -120,11 +142,10 @@ async function measureCase({ name, title, role, measure, entries, rounds, names 
 }
 
 async function measureRound({ contender, variant, rounds, failures }, role, run, names) {
-  const isClient = role === 'client'
   let server = null
   try {
-    server = await Server.start(isClient ? OTHER_SERVER : contender.server, variant)
-    rounds.push(await run(server, names, options, isClient ? contender.client : undefined))
+    server = await START[role](contender, variant)
+    rounds.push(await run(server, names, options, role === 'client' ? contender.client : undefined))
   } catch (error) {
     // One contender's failure is a result; the others go on.
     failures.push(reasonOf(error))

@@ -7,7 +7,8 @@
  * http.Server of the application. `deflate`: as `payload`, with permessage-deflate as each contender has it by default;
  * `deflate-1`, `deflate-6`: at that level of zlib; `deflate-takeover`: with contexts kept for all connections. `counted`: as `deflate`, but what is above 1 KiB is answered with its
  * length, unread. `topics`: a message is published to the others, of which the nth subscribes to topic n % 10; `all`: to topic 0,
- * to which all subscribe; `all-deflate`: the same, compressed, with no context kept.
+ * to which all subscribe; `all-deflate`: the same, compressed, with no context kept. Of relays: the broker between the publisher's
+ * server and the subscribers', `redis`, `nats`, or `memory` between threads.
  */
 export const VARIANT_LABELS = {
   payload: '',
@@ -21,11 +22,17 @@ export const VARIANT_LABELS = {
   counted: '',
   topics: '',
   all: '',
-  'all-deflate': ''
+  'all-deflate': '',
+  redis: ', Redis',
+  nats: ', NATS',
+  memory: ', threads'
 }
 
 const DEFAULTS = {
-  /** Which of a contender's programs is measured: 'server', or 'client', which talks to the C++ echo. */
+  /**
+   * Which of a contender's programs is measured: 'server'; 'client', which talks to the C++ echo; 'relay', two servers of which the
+   * subscribers' one is.
+   */
   role: 'server',
   variants: ['payload'],
   withCeiling: false,
@@ -78,6 +85,22 @@ const fanout = (name, title, inFlight, variant, names) => ({
   names: { connections: 1000, topics: 1, 'in-flight': inFlight, ...names },
   quickNames: { connections: 50 },
   variants: [variant]
+})
+
+/** A publication's way: the publisher's server, the broker, the subscribers' server, all of them. */
+const relay = (connections, inFlight) => ({
+  ...fanout(
+    `relay-${connections}-${inFlight}`,
+    `128 B to ${connections} subscribers at another server`,
+    inFlight,
+    '',
+    {
+      ...TEXT_128,
+      connections
+    }
+  ),
+  role: 'relay',
+  variants: ['redis', 'nats', 'memory']
 })
 
 const TEXT_128 = { kind: 'text', bytes: 128 }
@@ -174,5 +197,9 @@ export const CASES = [
     ...TEXT_128,
     connections: 10_000,
     topics: 10
-  })
+  }),
+  relay(100, 1),
+  relay(100, 16),
+  relay(1000, 1),
+  relay(1000, 16)
 ].map((one) => ({ ...DEFAULTS, ...one }))

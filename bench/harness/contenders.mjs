@@ -6,9 +6,10 @@ import { MEASURED_CORE, OTHER_CORE } from './process.mjs'
 const script = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url))
 const built = (name) => fileURLToPath(new URL(`../native/build/bin/${name}`, import.meta.url))
 
-/** `file`: of that name there are a server and a client. */
+/** `file`: of that name there are a server, a relay (see servers/relay-roles.mjs) and a client. */
 const onNode = (file, env = {}) => ({
   server: { command: [process.execPath, '--expose-gc', script(`servers/${file}`)], env },
+  relay: { command: [process.execPath, '--expose-gc', script(`servers/relay-${file}`)], env },
   client: { command: [process.execPath, script(`clients/${file}`)], env, core: MEASURED_CORE }
 })
 
@@ -28,8 +29,8 @@ const ECHO = { command: [built('echo-ceiling')], answers: false }
 export const OTHER_SERVER = { ...ECHO, core: OTHER_CORE }
 
 /**
- * `server`, `client`: the programs that are measured. A server prints its port, a client is called like the load generator and
- * prints the same. `tier`: what the server must say it runs on. `answers`: whether it answers questions and knows variants;
+ * `server`, `relay`, `client`: the programs that are measured. A server prints its port, a client is called like the load generator
+ * and prints the same. `tier`: what the server must say it runs on. `answers`: whether it answers questions and knows variants;
  * the ceiling does neither, and is compared only where a case asks for it.
  */
 export const CONTENDERS = [

@@ -2,6 +2,7 @@
 import { LOAD } from './contenders.mjs'
 import { inflateFrame, jsonPayload, newFile } from './payload.mjs'
 import { generate } from './process.mjs'
+import { Relay } from './relay.mjs'
 
 /** On top of what a run should take; contenders may be slow, but not for ever. */
 const PATIENCE_MS = 60_000
@@ -141,6 +142,8 @@ export const MEASURES = {
 /** Names for load that say how long; `window` holds warmupMs, measureMs, and whether it is quick. */
 const times = (window) => ({ 'warmup-ms': window.warmupMs, 'measure-ms': window.measureMs })
 
+const patience = ({ warmupMs, measureMs }) => warmupMs + measureMs + PATIENCE_MS
+
 async function runEcho(server, names, window, client) {
   const figures = await echo(server, names, window, client)
   if (server.variant === 'reported') await requireReports(server, figures.messages)
@@ -149,7 +152,12 @@ async function runEcho(server, names, window, client) {
 
 async function runFanout(server, { json, ...names }, window) {
   const payload = json === undefined ? {} : { 'payload-file': jsonPayload(json).file }
-  const figures = await exchange('fanout', server, { ...names, ...payload }, window)
+  const publishPort = server.publishPort === undefined ? {} : { 'publish-port': server.publishPort }
+  const all = { port: server.port, pid: server.pid, ...names, ...payload, ...publishPort, ...times(window) }
+  const { measured: figures } = await generate(LOAD, 'fanout', all, patience(window), {
+    open: () => (server instanceof Relay ? server.ask('ready') : null),
+    measured: () => {}
+  })
   if (figures.publications === 0) throw new Error('no publication reached all')
   return {
     deliveriesPerSecond: figures.deliveries / figures.seconds,
@@ -203,9 +211,8 @@ async function runHandshakes(server, names, window, client) {
 
 /** What is measured is the server, or the client if there is one. */
 function exchange(mode, { port, pid }, names, window, client = null) {
-  const timeoutMs = window.warmupMs + window.measureMs + PATIENCE_MS
   const all = { port, pid: client === null ? pid : ITSELF, ...names, ...times(window) }
-  return generate(client ?? LOAD, mode, all, timeoutMs)
+  return generate(client ?? LOAD, mode, all, patience(window))
 }
 
 async function runIdle(server, { connections, ...more }, window) {

@@ -31,13 +31,13 @@ export function openFilesLimit() {
 }
 
 /** A child whose standard output is read line by line. */
-class Child {
+export class Child {
   #child
   #closed
   #lines
   #words = ''
 
-  constructor(core, command, { env = process.env, ipc = false }) {
+  constructor(core, command, { env = process.env, ipc = false } = {}) {
     const pinned = isPinned ? ['taskset', '-c', String(core), ...command] : command
     this.#child = spawn('sh', ['-c', `${RAISE_FILES}; exec "$@"`, 'sh', ...pinned], {
       env,
@@ -61,13 +61,22 @@ class Child {
 
   /** The next line, as JSON. Rejects with what the child wrote to its standard error stream if none comes in time. */
   async line(timeoutMs) {
+    return JSON.parse(await this.#text(timeoutMs))
+  }
+
+  /** Reads lines until one has those words in it. */
+  async textWith(words, timeoutMs) {
+    while (!(await this.#text(timeoutMs)).includes(words));
+  }
+
+  async #text(timeoutMs) {
     const line = await within(timeoutMs, this.#lines.next())
     if (line === null) throw new Error(`no answer within ${timeoutMs / 1000} s ${this.#words}`)
     if (line.done) {
       await this.#closed
       throw new Error(this.#words.trim() || `ended with ${this.#child.exitCode ?? this.#child.signalCode}`)
     }
-    return JSON.parse(line.value)
+    return line.value
   }
 
   say(text) {

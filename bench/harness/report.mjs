@@ -50,7 +50,7 @@ function ratioColumns(entries, ratios) {
     ws: ({ variant }) => find('ws', variant),
     plain: ({ contender }) => entries.find((other) => other.contender === contender && isPlain(other))
   }
-  const hasVariants = entries.some((entry) => !isPlain(entry))
+  const hasVariants = entries.some(isPlain) && !entries.every(isPlain)
   return ratios.flatMap(([prefix, figure], index) =>
     Object.entries(bases)
       .filter(([name]) => (name !== 'js' || index === 0) && (name !== 'plain' || hasVariants))

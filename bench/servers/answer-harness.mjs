@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const TIMER_MS = 5
 
-/** Answers questions that come over the IPC channel; `describe` gives a plain object. Needs node --expose-gc. */
-export function answerHarness(describe) {
+/** Answers questions that come over the IPC channel; `describe` and what is in `more` give plain objects. Needs node --expose-gc. */
+export function answerHarness(describe, more = {}) {
   let lateness = null
   const answers = {
     describe,
@@ -13,7 +13,8 @@ export function answerHarness(describe) {
     lateness: () => {
       lateness ??= watchTimers()
       return lateness.take()
-    }
+    },
+    ...more
   }
   process.on('disconnect', () => process.exit())
   process.on('message', async (question) => process.send(await answers[question]()))

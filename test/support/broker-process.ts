@@ -42,10 +42,15 @@ const ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }
 /** A broker that tests can start. */
 export type BrokerName = keyof typeof PROGRAMS
 
+/** Whether this machine has the broker. */
+export function hasBroker(name: BrokerName): boolean {
+  return spawnSync(PROGRAMS[name].command, ['--version'], { env: ENVIRONMENT }).status === 0
+}
+
 /** Skips a test where a broker is missing, saying why; on CI it fails. */
 export function needBroker({ skip }: TestContext, name: BrokerName): void {
+  if (hasBroker(name)) return
   const { command } = PROGRAMS[name]
-  if (spawnSync(command, ['--version'], { env: ENVIRONMENT }).status === 0) return
   const reason = `${command} is not there: apt-get install ${command}`
   if (process.env.CI) throw new Error(reason)
   skip(reason)

@@ -1,12 +1,14 @@
 // Mode fanout: one publisher, whose messages the server sends to all subscribers of a topic: connection n subscribes to topic
 // n % topics, publication k goes to topic k % topics, and the publisher comes last and subscribes to none.
 // Names: port, pid (the server's), connections, topics, in-flight, warmup-ms, measure-ms, and `kind` and `bytes`, or
-// `payload-file` with `extensions`, as in traffic.h. A publication is in flight until all of its topic have it.
-// Prints deliveries, publications, seconds, cpuSeconds (the server's), p50Us, p99Us (of publications), replyBytes. The first
-// message of each connection is checked whole, of the others the header and the length.
+// `payload-file` with `extensions`, as in traffic.h; `publish-port` is where the publisher connects, if that is another server.
+// A publication is in flight until all of its topic have it.
+// Reports two stages, and goes on when it is answered: open (all are), and measured, with deliveries, publications, seconds, cpuSeconds (the server's), p50Us, p99Us (of publications), replyBytes.
+// The first message of each connection is checked whole, of the others the header and the length.
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -56,7 +58,9 @@ class Fanout {
     }
     const size_t port = arguments.number("port");
     for (size_t i = 0; i < subscribers_.size(); i++) subscribers_[i].fd = open_connection(port, i, extensions);
-    publisher_ = open_connection(port, subscribers_.size(), extensions);
+    const size_t publish_port = arguments.has("publish-port") ? arguments.number("publish-port") : port;
+    publisher_ = open_connection(publish_port, subscribers_.size(), extensions);
+    report_stage("{\"stage\":\"open\"}");
     publish_to_all(expected);
     batch_ = repeat(request_, in_flight_, 1 << 20);
     for (size_t i = 0; i < subscribers_.size(); i++) poller_.watch(subscribers_[i].fd, i);
@@ -69,11 +73,14 @@ class Fanout {
     is_measuring_ = true;
     stopwatch_.start();
     loop(measure_ms);
-    std::printf(
-        "{\"deliveries\":%llu,\"publications\":%llu,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f,"
-        "\"replyBytes\":%zu}\n",
+    std::array<char, 320> line;
+    std::snprintf(
+        line.data(), line.size(),
+        "{\"stage\":\"measured\",\"deliveries\":%llu,\"publications\":%llu,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f,"
+        "\"replyBytes\":%zu}",
         static_cast<unsigned long long>(deliveries_), static_cast<unsigned long long>(completed_), stopwatch_.seconds(),
         stopwatch_.cpu_seconds(), latencies_.quantile_us(0.5), latencies_.quantile_us(0.99), reply_.size());
+    report_stage(line.data());
   }
 
  private:
