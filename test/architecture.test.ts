@@ -79,8 +79,8 @@ interface Rule {
   readonly mustNot?: readonly ((to: string) => boolean)[]
 }
 
-const isUpper = isIn('server', 'client', 'websocket', 'adapters', 'cli')
-const isTop = isIn('adapters', 'cli')
+const isUpper = isIn('server', 'client', 'websocket', 'accelerators', 'adapters', 'cli')
+const isTop = isIn('accelerators', 'adapters', 'cli')
 
 const RULES: readonly Rule[] = [
   { who: 'core imports nothing but core', applies: isIn('core'), may: [isIn('core')] },
@@ -124,6 +124,11 @@ const RULES: readonly Rule[] = [
     who: 'adapters use the public index',
     applies: isIn('adapters'),
     may: [isIn('adapters'), isOneOf('index.ts'), (to) => !to.endsWith('.ts')]
+  },
+  {
+    who: 'accelerators import kernels, and nothing of servers, clients or connections',
+    applies: isIn('accelerators'),
+    may: [isIn('accelerators'), isOneOf('kernels/index.ts')]
   },
   {
     who: 'commands use the public index and public adapters',

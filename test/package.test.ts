@@ -16,6 +16,7 @@ const COMPARE = `
 const NEEDED = [
   ...['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'binding.gyp', 'native/install.mjs'],
   ...['dist/index.js', 'dist/index.d.ts', 'dist/core/index.js', 'dist/kernels/index.js', 'dist/cli/main.js'],
+  ...['dist/accelerators/bufferutil.js', 'dist/accelerators/utf-8-validate.js'],
   ...['native/binding/addon.cc', 'native/generated/layout.h', 'native/kernels/inflater.cc']
 ]
 const ALLOWED =
@@ -40,6 +41,20 @@ describe('the package', () => {
   it('gives the same classes to require and to import', () => {
     const { stdout } = runModule(COMPARE, { env: { HOTSOCKET_TIER: 'js' } })
     expect(stdout).toBe('true function\n[]\njs\n')
+  })
+
+  it('gives accelerators of the shapes of bufferutil and utf-8-validate to require and to import', () => {
+    const { stdout } = runModule(
+      `import { createRequire } from 'node:module'
+      import bufferutil, { mask, unmask } from 'hotsocket/bufferutil'
+      import isValidUTF8 from 'hotsocket/utf-8-validate'
+      const require = createRequire(process.cwd() + '/')
+      console.log(require('hotsocket/bufferutil') === bufferutil, Object.keys(bufferutil))
+      console.log(bufferutil.mask === mask, bufferutil.unmask === unmask)
+      console.log(require('hotsocket/utf-8-validate') === isValidUTF8, isValidUTF8(Buffer.of(0xc3)))`,
+      { env: { HOTSOCKET_TIER: 'js' } }
+    )
+    expect(stdout).toBe("true [ 'mask', 'unmask' ]\ntrue true\ntrue false\n")
   })
 
   it('holds what is needed to run and to build, and nothing else', () => {
