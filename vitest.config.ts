@@ -5,6 +5,7 @@ const tiered = [
   'test/connection*.test.ts',
   'test/{server,websocket,transport,interop,property}/**/*.test.ts',
   'test/endpoint.test.ts',
+  'test/accelerators/*.test.ts',
   'test/topics/{publishing,subscriptions,slow-clients,buffer-limit,crowd}.test.ts',
   'test/adapters/{duplex,web-streams,websockify}.test.ts',
   'test/client/{connect,agent,secure,socket}.test.ts'

@@ -1,0 +1,2 @@
+// Owns the types of index.mjs.
+export { default } from 'hotsocket/utf-8-validate'
