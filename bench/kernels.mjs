@@ -1,11 +1,13 @@
-// Measures the byte kernels against their twins, against bufferutil, utf-8-validate and buffer.isUtf8, and against
-// copying the same bytes, which is the ceiling. Run after a build: node bench/kernels.mjs [--json FILE]
+// Measures the byte kernels against their twins, against bufferutil, utf-8-validate and buffer.isUtf8, alone and in the shape
+// of these packages (accelerators), and against copying the same bytes, which is the ceiling. Run after a build: node bench/kernels.mjs [--json FILE]
 // All contenders of a case take turns, so that a slow moment of the machine hits all of them; medians are printed.
 import { isUtf8 } from 'node:buffer'
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import * as accelerator from '../dist/accelerators/bufferutil.js'
+import { isValidUTF8 } from '../dist/accelerators/utf-8-validate.js'
 import { ROW_WORDS, SCAN_STATE_WORDS } from '../dist/core/layout.js'
 import { jsKernels } from '../dist/kernels/js/index.js'
 import { loadAddon, loadNativeKernels } from '../dist/kernels/native.js'
@@ -52,6 +54,7 @@ function maskCases() {
         native: () => kernels.mask(source, target, 0, KEY, 0),
         js: () => jsKernels.mask(source, target, 0, KEY, 0),
         bufferutil: () => bufferutil.mask(source, key, target, 0, byteLength),
+        'hotsocket/bufferutil': () => accelerator.mask(source, key, target, 0, byteLength),
         copy: () => source.copy(target)
       }
     }
@@ -70,6 +73,7 @@ function unmaskCases() {
         native: () => kernels.mask(bytes, bytes, 0, KEY, 0),
         js: () => jsKernels.mask(bytes, bytes, 0, KEY, 0),
         bufferutil: () => bufferutil.unmask(bytes, key),
+        'hotsocket/bufferutil': () => accelerator.unmask(bytes, key),
         copy: () => bytes.copy(target)
       }
     }
@@ -89,6 +93,7 @@ function utf8Cases() {
           js: () => jsKernels.validateUtf8(0, bytes),
           isUtf8: () => isUtf8(bytes),
           'utf-8-validate': () => utf8Validate(bytes),
+          'hotsocket/utf-8-validate': () => isValidUTF8(bytes),
           copy: () => bytes.copy(target)
         }
       }
@@ -223,13 +228,13 @@ function print(measured) {
   for (const { kernel, byteLength, nanoseconds } of measured) {
     const { native, ...others } = nanoseconds
     const names = Object.keys(others)
-      .map((name) => name.padStart(20))
+      .map((name) => name.padStart(26))
       .join('')
     if (heading !== names)
       console.log(`${''.padEnd(24)}${'bytes'.padStart(9)}${'native'.padStart(10)}${names}`)
     heading = names
     const cells = Object.values(others).map((ns) =>
-      `${format(ns)} (${(ns / native).toFixed(2)})`.padStart(20)
+      `${format(ns)} (${(ns / native).toFixed(2)})`.padStart(26)
     )
     console.log(
       `${kernel.padEnd(24)}${String(byteLength).padStart(9)}${format(native).padStart(10)}${cells.join('')}`
