@@ -1,7 +1,7 @@
 // Owns the publications that wait for one client that does not keep up. Must not know connections.
 import type { PreparedMessage } from '../core/prepared.js'
 
-/** What a publication costs besides its payload, in bytes, so that empty ones count. */
+/** What a publication costs besides its payload and its key, in bytes, so that empty ones count. */
 const PUBLICATION_BYTES = 64
 
 interface Waiting {
@@ -36,7 +36,7 @@ export class SlowQueue {
   ): void {
     const place = key ?? Symbol()
     const replaced = this.#waiting.get(place)
-    const byteLength = PUBLICATION_BYTES + message.bytes.length
+    const byteLength = PUBLICATION_BYTES + message.bytes.length + (key?.length ?? 0)
     this.#waiting.set(place, { message, byteLength })
     this.byteLength += byteLength - (replaced?.byteLength ?? 0)
     if (replaced !== undefined) ondrop(replaced.message, true)

@@ -27,7 +27,7 @@ describe('SlowQueue', () => {
     put('y')
     put('a2', 'a')
     put('a3', 'a')
-    expect([queue.isEmpty, queue.byteLength]).toEqual([false, 4 * 64 + 2 + 1 + 2 + 1])
+    expect([queue.isEmpty, queue.byteLength]).toEqual([false, 4 * 64 + 3 + 1 + 3 + 1])
     expect(takeAll()).toEqual(['a3', 'x', 'b1', 'y'])
     expect(dropped).toEqual(['a1 replaced', 'a2 replaced'])
     expect([queue.isEmpty, queue.byteLength, queue.take()]).toEqual([true, 0, null])
@@ -41,9 +41,16 @@ describe('SlowQueue', () => {
     expect(dropped).toEqual(['1', '2', '3'])
     put('x'.repeat(1000), 'key')
     expect(dropped).toEqual(['1', '2', '3', 'much longer than all replaced', '4'])
-    expect(queue.byteLength).toBe(1064)
+    expect(queue.byteLength).toBe(1067)
     expect(takeAll()).toEqual(['x'.repeat(1000)])
     expect(queue.byteLength).toBe(0)
+  })
+
+  it('counts keys, which may be longer than what they stand for', () => {
+    const { queue, dropped, put } = make(10_000)
+    for (let i = 0; i < 100; i++) put('', String(i).padStart(1000))
+    expect(queue.byteLength).toBeLessThanOrEqual(10_000)
+    expect(dropped).toHaveLength(91)
   })
 
   it('a limit of 0 keeps the latest', () => {
