@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { CloseCode, encodeClose } from '../core/closing.js'
 import { WebSocketError } from '../core/errors.js'
+import { callHandler } from '../handler-calls.js'
 import type {
   Backplane,
   BackplaneHost,
@@ -102,10 +103,11 @@ export class BrokerBackplane implements Backplane {
 
   /**
    * Resolves when the broker has confirmed that it will bring all that clients here subscribe to by now, or when the backplane is
-   * closed: until then publications of other servers may pass by. Waits as long as the broker is not there.
+   * closed: until then publications of other servers may pass by. Waits as long as the broker is not there; at once if no server
+   * uses it yet.
    */
-  ready(): Promise<void> {
-    return this.#demand.settled()
+  async ready(): Promise<void> {
+    if (this.#host !== null) await this.#demand.settled()
   }
 
   /** Servers that are there, this one included, as far as heartbeats tell: a crashed one counts for three of them. */
@@ -381,10 +383,8 @@ export class BrokerBackplane implements Backplane {
     this.#state = state
     if (state === 'lost') logger?.warn(`backplane: ${cause!.message}; publications stay in this server`)
     if (state === 'connected') logger?.info(`backplane: connected as server ${this.serverId}`)
-    try {
-      this.#options.onstate?.(state, cause)
-    } catch (error) {
-      logger?.error(`backplane: onstate threw: ${(error as Error | undefined)?.stack ?? error}`)
-    }
+    const failHandler = (error: unknown) =>
+      logger?.error(`backplane: onstate failed: ${(error as Error | undefined)?.stack ?? error}`)
+    callHandler({ failHandler }, () => this.#options.onstate?.(state, cause))
   }
 }

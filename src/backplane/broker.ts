@@ -35,9 +35,9 @@ export interface Broker {
   start(events: BrokerEvents): void
   /** Publishes. `bytes` do not change any more. Throws what is wrong with them, e.g. that they are too long. */
   publish(channel: string, bytes: Uint8Array): void
-  /** Resolves when the broker has confirmed it. */
+  /** Resolves when the broker has confirmed it; rejects when it refuses, or is gone before it has. */
   subscribe(channels: readonly Channel[]): Promise<void>
-  /** Resolves when the broker has confirmed it. */
+  /** As `subscribe`. */
   unsubscribe(channels: readonly Channel[]): Promise<void>
   /** Resolves when the broker has taken all that was published before, and still delivers. May wait for ever. */
   flush(): Promise<void>

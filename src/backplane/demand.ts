@@ -8,14 +8,19 @@ interface Want {
   isSubscribed: boolean
 }
 
+const NOTHING: ReadonlySet<string> = new Set()
+
 /** The channels that one server wants from its broker. */
 export class Demand {
   readonly #broker: Broker
   readonly #wants = new Map<string, Want>()
   /** Those of which the broker has to be told. */
   readonly #changed = new Set<string>()
+  /** Those of which it is being told: what has changed meanwhile comes after. */
+  #underWay: ReadonlySet<string> = NOTHING
   readonly #waiters: (() => void)[] = []
   #isUp = false
+  #isClosed = false
   #isWorking = false
   readonly #onfault: (cause: unknown) => void
 
@@ -50,21 +55,28 @@ export class Demand {
     for (const [place, want] of this.#wants) {
       if (isFresh) want.isSubscribed = false
       if (want.count > 0 !== want.isSubscribed) this.#changed.add(place)
+      this.#forget(place)
     }
     this.#schedule()
+    if (this.#isSettled) this.#wake()
   }
 
-  /** Resolves when the broker has confirmed all that is wanted at this moment. */
+  /** Resolves when the broker has confirmed all that is wanted at this moment; waits as long as it is not there. */
   async settled(): Promise<void> {
-    if (this.#changed.size === 0 && !this.#isWorking) return
+    if (this.#isClosed || this.#isSettled) return
     await new Promise<void>((resolve) => this.#waiters.push(resolve))
   }
 
   /** Nothing will be confirmed any more. */
   close(): void {
+    this.#isClosed = true
     this.#isUp = false
     this.#changed.clear()
     this.#wake()
+  }
+
+  get #isSettled(): boolean {
+    return this.#isUp && this.#changed.size === 0 && !this.#isWorking
   }
 
   #change(channel: Channel, by: number): void {
@@ -73,6 +85,8 @@ export class Demand {
     want.count += by
     this.#wants.set(place, want)
     this.#changed.add(place)
+    // However many come and go while the broker is away.
+    this.#forget(place)
     this.#schedule()
   }
 
@@ -87,11 +101,14 @@ export class Demand {
     while (this.#isUp && this.#changed.size > 0) {
       const places = [...this.#changed]
       this.#changed.clear()
+      this.#underWay = new Set(places)
       await this.#tell(places, true)
       await this.#tell(places, false)
+      this.#underWay = NOTHING
+      for (const place of places) this.#forget(place)
     }
     this.#isWorking = false
-    if (this.#changed.size === 0) this.#wake()
+    if (this.#isSettled) this.#wake()
   }
 
   /** Has the broker subscribe, or not any more, to those places where that is wanted. */
@@ -110,12 +127,14 @@ export class Demand {
       if (places.length === 1) this.#onfault(cause)
       else for (const place of places) await this.#tell([place], isSubscribed)
     }
-    for (const place of places) this.#forget(place)
   }
 
+  /** Unless the broker has it, or may have it in a moment. */
   #forget(place: string): void {
     const want = this.#wants.get(place)
-    if (want !== undefined && want.count === 0 && !want.isSubscribed) this.#wants.delete(place)
+    if (want === undefined || want.count > 0 || want.isSubscribed || this.#underWay.has(place)) return
+    this.#wants.delete(place)
+    this.#changed.delete(place)
   }
 
   #wake(): void {

@@ -1,166 +1,24 @@
 // What stands between a server and its broker, with a broker that does what the test says.
 import { setImmediate as turn } from 'node:timers/promises'
-import { beforeEach, describe, expect, it, vi } from 'vitest'
-import type { BackplaneHost, RemotePublication } from '../../src/backplane/backplane.js'
-import type { Broker, BrokerEvents, Channel } from '../../src/backplane/broker.js'
+import { describe, expect, it, vi } from 'vitest'
+import type { RemotePublication } from '../../src/backplane/backplane.js'
 import { BrokerBackplane } from '../../src/backplane/broker-backplane.js'
-import { Kind, packNumbers, packPublication, sealEnvelope } from '../../src/backplane/envelope.js'
+import { Kind, packNumbers, packPublication } from '../../src/backplane/envelope.js'
 import type { BackplaneOptions } from '../../src/backplane/options.js'
 import { Peers } from '../../src/backplane/peers.js'
-import { BinaryMessage, TextMessage } from '../../src/core/message.js'
-import { createLogger } from '../../src/log.js'
+import { TextMessage } from '../../src/core/message.js'
+import {
+  begin,
+  delivered,
+  errors,
+  guardScripted,
+  other,
+  publication,
+  ScriptedBroker,
+  warnings
+} from './scripted.js'
 
-/** A broker that takes everything, and confirms when it is told to. */
-class ScriptedBroker implements Broker {
-  events!: BrokerEvents
-  readonly published: { channel: string; bytes: Uint8Array }[] = []
-  readonly told: string[] = []
-  readonly refused = new Set<string>()
-  /** Of flushes under way. */
-  readonly flushes: { resolve(): void; reject(cause: Error): void }[] = []
-  confirms = true
-  restartCount = 0
-
-  topicChannel = (topic: string) => `t/${topic}`
-  filterChannels = (filter: string): Channel[] => [
-    { name: `t/${filter.split('/')[0]}`, isPattern: false },
-    { name: `t/${filter}`, isPattern: true }
-  ]
-  controlChannel = (name: string) => `c/${name}`
-  start(events: BrokerEvents) {
-    this.events = events
-  }
-  publish(channel: string, bytes: Uint8Array) {
-    if (channel === 't/impossible') throw new Error('as the test wants it')
-    this.published.push({ channel, bytes })
-  }
-  async subscribe(channels: readonly Channel[]) {
-    for (const { name } of channels) if (this.refused.has(name)) throw new Error(`${name} is refused`)
-    this.told.push(...channels.map(({ name, isPattern }) => `${isPattern ? '*' : '+'}${name}`))
-  }
-  async unsubscribe(channels: readonly Channel[]) {
-    this.told.push(...channels.map(({ name }) => `-${name}`))
-  }
-  flush() {
-    if (this.confirms) return Promise.resolve()
-    return new Promise<void>((resolve, reject) => this.flushes.push({ resolve, reject }))
-  }
-  restart() {
-    this.restartCount++
-  }
-  async close() {}
-}
-
-const warnings: string[] = []
-const delivered: RemotePublication[] = []
-const host: BackplaneHost = {
-  logger: createLogger('warn', {
-    error: () => {},
-    warn: (text) => void warnings.push(text),
-    info: () => {},
-    debug: () => {}
-  }),
-  clientCount: 7,
-  filters: () => ['early'],
-  subscriberCount: () => 2,
-  deliver: (publication) => {
-    if (publication.topic === '+') throw new Error('no topic')
-    delivered.push(publication)
-  },
-  disconnect: () => false
-}
-const publication = (topic: string | null, byteLength = 1): RemotePublication => ({
-  topic,
-  message: new BinaryMessage(new Uint8Array(byteLength)),
-  compress: null,
-  overflow: null,
-  key: null
-})
-const ORIGIN = new Uint8Array(16).fill(1)
-
-function begin(options: BackplaneOptions = {}) {
-  const broker = new ScriptedBroker()
-  const states: string[] = []
-  const backplane = new BrokerBackplane(broker, {
-    heartbeatMs: 60_000,
-    timeoutMs: 60_000,
-    onstate: (state) => void states.push(state),
-    ...options
-  })
-  backplane.start(host)
-  return { broker, backplane, states }
-}
-
-/** Envelopes from another server. */
-function other(broker: ScriptedBroker, origin = ORIGIN) {
-  let sequence = 0
-  return (content: Parameters<typeof sealEnvelope>[2], by = 1) => {
-    sequence += by
-    broker.events.onbytes(sealEnvelope(origin, sequence, content))
-  }
-}
-
-beforeEach(() => {
-  warnings.length = delivered.length = 0
-  return () => vi.useRealTimers()
-})
-
-describe('what is wanted of a broker', () => {
-  it('is asked for once, however many filters want it, and in one go', async () => {
-    const { broker, backplane } = begin()
-    backplane.subscribe('a/x')
-    backplane.subscribe('a/y')
-    backplane.unsubscribe('a/y')
-    expect(broker.told).toEqual([])
-    broker.events.onup(true)
-    await backplane.ready()
-    const own = ['+c/all', `+c/${backplane.serverId}`, '+t/early', '*t/early']
-    expect(broker.told.splice(0)).toEqual([...own, '+t/a', '*t/a/x'])
-    expect(backplane.channelCount).toBe(6)
-    backplane.unsubscribe('a/x')
-    backplane.subscribe('a/z')
-    backplane.subscribe('a/x')
-    await backplane.ready()
-    expect(broker.told.splice(0)).toEqual(['*t/a/z'])
-    for (const filter of ['a/x', 'a/z']) backplane.unsubscribe(filter)
-    await backplane.ready()
-    expect(broker.told.splice(0).sort()).toEqual(['-t/a', '-t/a/x', '-t/a/z'])
-    expect(backplane.channelCount).toBe(4)
-  })
-
-  it('is told again to a broker that has forgotten all, and otherwise only what has changed', async () => {
-    const { broker, backplane } = begin()
-    broker.events.onup(true)
-    await backplane.ready()
-    broker.told.length = 0
-    broker.events.ondown('gone')
-    backplane.subscribe('late')
-    await turn()
-    expect(broker.told).toEqual([])
-    broker.events.onup(false)
-    await backplane.ready()
-    expect(broker.told.splice(0)).toEqual(['+t/late', '*t/late'])
-    broker.events.ondown('gone')
-    broker.events.onup(true)
-    await backplane.ready()
-    expect(broker.told.splice(0)).toHaveLength(6)
-  })
-
-  it('does not suffer from what the broker refuses, which is asked for again later', async () => {
-    const { broker, backplane } = begin()
-    broker.refused.add('t/bad')
-    backplane.subscribe('bad')
-    backplane.subscribe('good')
-    broker.events.onup(true)
-    await backplane.ready()
-    expect(broker.told.splice(0)).toContain('*t/good')
-    expect(warnings).toEqual(['backplane: t/bad is refused'])
-    broker.refused.clear()
-    broker.events.onup(false)
-    await backplane.ready()
-    expect(broker.told.sort()).toEqual(['*t/bad', '+t/bad'])
-  })
-})
+guardScripted()
 
 describe('what goes out', () => {
   it('is bounded by what the broker has confirmed', async () => {
@@ -336,6 +194,30 @@ describe('what comes in', () => {
     two({ kind: Kind.ANSWER, body: packNumbers(2, 20) })
     await vi.advanceTimersByTimeAsync(500)
     expect(await some).toBe(22)
+    await backplane.close()
+  })
+})
+
+describe('onstate', () => {
+  it.each([
+    [
+      'throws',
+      () => {
+        throw new Error('as the test wants it')
+      }
+    ],
+    [
+      'rejects',
+      async () => {
+        throw new Error('as the test wants it')
+      }
+    ]
+  ])('that %s harms nobody, and the log tells', async (_, onstate) => {
+    const { broker, backplane } = begin({ onstate })
+    broker.events.onup(true)
+    await turn()
+    expect(backplane.state).toBe('connected')
+    expect(errors.splice(0)).toEqual([expect.stringContaining('as the test wants it')])
     await backplane.close()
   })
 })
