@@ -66,7 +66,6 @@ export class MemoryBroker implements Broker {
   restart(): void {}
 
   async close(): Promise<void> {
-    this.#send()
     this.#wire.close()
   }
 

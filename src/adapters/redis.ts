@@ -124,12 +124,7 @@ class RedisBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    const connections = this.#connections
-    if (connections === null) return
-    const { publisher } = connections
-    // What was published before is written; the answers nobody waits for.
-    if (publisher.isReady) await Promise.race([publisher.ping().catch(() => {}), pause(CLOSE_MS)])
-    this.#drop()
+    if (this.#connections !== null) this.#drop()
   }
 
   #open(): void {
@@ -167,13 +162,6 @@ class RedisBroker implements Broker {
     // One that has given up would throw.
     for (const client of [publisher, subscriber]) if (client.isOpen) client.destroy()
   }
-}
-
-/** How long what was published before may take to get out when the server closes. */
-const CLOSE_MS = 1000
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }
 
 /** '+' becomes '*', which in Redis stands for '/' as well: what it brings too much concerns nobody here. */

@@ -65,6 +65,9 @@ export interface Backplane {
   subscribe(filter: string): void
   /** @internal The last one here does not any more. */
   unsubscribe(filter: string): void
-  /** Says goodbye to the other servers and ends. The server that uses it calls it when it has closed. */
+  /**
+   * Says goodbye to the other servers and ends: resolves when the broker has taken all that was published, but no later than after
+   * a second. The server that uses it calls it when it has closed.
+   */
   close(): Promise<void>
 }

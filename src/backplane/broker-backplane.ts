@@ -38,6 +38,8 @@ const ANSWER_SPREAD_MS = 2
 /** What an envelope may have besides its body. */
 const MAX_REST_BYTES = 512 * 1024
 const WARNING_INTERVAL_MS = 1000
+/** How long what was published before may take to get out when the server closes. */
+const FINISH_MS = 1000
 
 /**
  * Carries publications between servers by a broker: in order for each publisher, at most once, never back to the server that
@@ -216,6 +218,7 @@ export class BrokerBackplane implements Backplane {
     this.#setState('closed', null)
     this.#demand.close()
     this.#questions.closeAll()
+    await this.#line.finish(FINISH_MS)
     if (wasStarted) await this.#broker.close()
     this.#line.disconnect('closed')
   }

@@ -43,6 +43,6 @@ export interface Broker {
   flush(): Promise<void>
   /** It is connected and does not answer: makes its connections anew, as far as that is possible. */
   restart(): void
-  /** Ends its own connections; what was published before goes out. */
+  /** Ends its own connections. What was published before was flushed, if the broker answered in time. */
   close(): Promise<void>
 }

@@ -75,6 +75,19 @@ export class Line {
     )
   }
 
+  /** Resolves when the broker has taken all that it was given, or is gone, or after `limitMs`. */
+  async finish(limitMs: number): Promise<void> {
+    if (!this.isUp) return
+    // It keeps the process alive, or nobody would learn of the end.
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, limitMs)
+    })
+    // A broker that is gone takes nothing more.
+    await Promise.race([this.#broker.flush().catch(() => {}), late])
+    clearTimeout(timer)
+  }
+
   /** The broker's client says that it is connected. */
   connect(): void {
     this.#begin()

@@ -39,6 +39,7 @@ describe('what goes out', () => {
     await turn()
     for (let i = 0; i < 30; i++) backplane.publish(publication('a', 9_900))
     expect(backplane.metrics()).toMatchObject({ published: 20, dropped: 41 })
+    broker.confirms = true
     await backplane.close()
   })
 
@@ -85,8 +86,30 @@ describe('what goes out', () => {
     broker.flushes[0]!.resolve()
     await vi.advanceTimersByTimeAsync(0)
     expect(states).toEqual(['connected', 'lost', 'connected'])
+    broker.confirms = true
     await backplane.close()
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('is taken by the broker when close resolves, unless it does not answer for a second', async () => {
+    vi.useFakeTimers()
+    for (const answer of ['resolve', 'reject', null] as const) {
+      const { broker, backplane } = begin()
+      broker.events.onup(true)
+      broker.confirms = false
+      backplane.publish(publication('a'))
+      const events: string[] = []
+      broker.close = async () => void events.push('broker closed')
+      void backplane.close().then(() => events.push('closed'))
+      await vi.advanceTimersByTimeAsync(999)
+      expect(events).toEqual([])
+      if (answer === null) await vi.advanceTimersByTimeAsync(1)
+      else broker.flushes.at(-1)![answer](new Error('cut'))
+      await vi.advanceTimersByTimeAsync(0)
+      expect(events).toEqual(['broker closed', 'closed'])
+      expect(broker.published.at(-1)!.channel).toBe('c/all')
+      expect(vi.getTimerCount()).toBe(0)
+    }
   })
 
   it('does not believe an answer of an earlier connection', async () => {

@@ -1,17 +1,19 @@
 // Servers in threads and in processes of their own, with the package as it is built.
-import { spawn } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { connect } from '@nats-io/transport-node'
 import { createClient } from 'redis'
 import { describe, expect, it } from 'vitest'
 import { serveWorkers } from '../../dist/index.js'
 import { MemoryHub, memoryBackplane } from '../../src/adapters/memory.js'
+import { natsBackplane } from '../../src/adapters/nats.js'
 import { redisBackplane } from '../../src/adapters/redis.js'
 import { BrokerProcess, needBroker } from '../support/broker-process.js'
 import { cleanUp, guard, openAt, until } from '../support/harness.js'
 import { type RawClient, within } from '../support/raw-client.js'
-import { join as joinBackplane, subscribe } from './members.js'
+import { join as joinBackplane, type MakeBackplane, subscribe } from './members.js'
 
 guard()
 
@@ -43,7 +45,9 @@ async function openAtEach(at: { port: number | null }) {
 
 /** A program of Node.js, and what it prints, line by line. */
 function run(name: string, ...parameters: string[]) {
-  const child = spawn(process.execPath, [file(name), ...parameters], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [file(name), ...parameters], {
+    stdio: ['pipe', 'pipe', 'inherit']
+  })
   const ended = once(child, 'exit')
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   cleanUp(async () => {
@@ -136,5 +140,54 @@ describe('servers on Redis', () => {
     await until(() => here.backplane.serverCount() === 1, 'the other says goodbye')
     await two.ended
     expect(two.child.exitCode).toBe(0)
+  })
+})
+
+describe('a server that publishes, closes, and ends its process', () => {
+  /** Reads what it has published, whose process begins with `start`. */
+  async function expectLastWords(make: MakeBackplane, start: () => void): Promise<void> {
+    const here = await joinBackplane(make)
+    const { peer } = await subscribe(here, 'news')
+    start()
+    for (let i = 0; i < 100; i++) expect((await peer.readText()).split(' ')[0]).toBe(String(i))
+    // It has said goodbye: nobody waits for its heartbeats.
+    await until(() => here.backplane.serverCount() === 1, 'it does not count any more', 1000)
+  }
+
+  it('has told all to a hub', async () => {
+    const hub = new MemoryHub()
+    await expectLastWords(
+      (options) => memoryBackplane(hub, { ...options, heartbeatMs: 60_000 }),
+      () => {
+        const child = fork(file('last-words.mjs'), ['hub'])
+        const ended = once(child, 'exit')
+        cleanUp(() => child.kill('SIGKILL') && ended)
+        hub.join(child)
+      }
+    )
+  })
+
+  it('has told all to Redis', async (context) => {
+    needBroker(context, 'redis')
+    const { port } = await BrokerProcess.start('redis')
+    await expectLastWords(
+      (options) =>
+        redisBackplane(createClient({ socket: { host: '127.0.0.1', port } }), {
+          ...options,
+          heartbeatMs: 60_000
+        }),
+      () => run('last-words.mjs', 'redis', String(port))
+    )
+  })
+
+  it('has told all to NATS', async (context) => {
+    needBroker(context, 'nats')
+    const { port } = await BrokerProcess.start('nats')
+    const connection = await connect({ servers: `127.0.0.1:${port}` })
+    cleanUp(() => connection.close())
+    await expectLastWords(
+      (options) => natsBackplane(connection, { ...options, heartbeatMs: 60_000 }),
+      () => run('last-words.mjs', 'nats', String(port))
+    )
   })
 })

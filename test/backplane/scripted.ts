@@ -15,7 +15,7 @@ export class ScriptedBroker implements Broker {
   readonly told: string[] = []
   readonly refused = new Set<string>()
   /** Of flushes under way. */
-  readonly flushes: { resolve(): void; reject(cause: Error): void }[] = []
+  readonly flushes: { resolve(cause?: Error): void; reject(cause: Error): void }[] = []
   confirms = true
   restartCount = 0
 
@@ -41,7 +41,7 @@ export class ScriptedBroker implements Broker {
   }
   flush() {
     if (this.confirms) return Promise.resolve()
-    return new Promise<void>((resolve, reject) => this.flushes.push({ resolve, reject }))
+    return new Promise<void>((resolve, reject) => this.flushes.push({ resolve: () => resolve(), reject }))
   }
   restart() {
     this.restartCount++
