@@ -22,6 +22,8 @@ interface Described {
 /** A metric that only grows ('counter'), or goes up and down ('gauge'). */
 export interface PlainMetric extends Described {
   readonly kind: 'counter' | 'gauge'
+  /** How the values of several processes become one. Default 'sum'. */
+  readonly aggregator?: 'max' | 'min'
   samples(metrics: ServerMetrics): readonly Sample[]
 }
 
@@ -105,6 +107,7 @@ export const METRICS: readonly Metric[] = [
     name: 'hotsocket_queue_age_seconds',
     title: 'Queue age',
     kind: 'gauge',
+    aggregator: 'max',
     unit: 'seconds',
     help: 'For how long the client that has waited longest has had no empty send queue.',
     samples: ({ queue }) => one(queue.oldestMs / 1000)
@@ -121,6 +124,7 @@ export const METRICS: readonly Metric[] = [
     name: 'hotsocket_backplane_up',
     title: 'Backplane',
     kind: 'gauge',
+    aggregator: 'min',
     unit: 'connections',
     help: '1 while publications reach other servers and come from there, 0 while they do not. Absent without a backplane.',
     samples: ({ backplane }) => (backplane === null ? [] : one(Number(backplane.state === 'connected')))
@@ -129,6 +133,7 @@ export const METRICS: readonly Metric[] = [
     name: 'hotsocket_backplane_servers',
     title: 'Servers',
     kind: 'gauge',
+    aggregator: 'max',
     unit: 'servers',
     help: 'Servers that are joined by the backplane, this one included, as far as it knows.',
     samples: ({ backplane }) => (backplane === null ? [] : one(backplane.servers))

@@ -90,7 +90,8 @@ class ExportedMetric implements RegisteredMetric {
   name: string
   readonly help: string
   readonly type: Metric['kind']
-  readonly aggregator = 'sum'
+  /** How prom-client puts together what the workers of a cluster have. */
+  readonly aggregator: 'sum' | 'max' | 'min'
   readonly #metric: Metric
   readonly #exported: Exported
 
@@ -98,6 +99,7 @@ class ExportedMetric implements RegisteredMetric {
     this.name = metric.name
     this.help = metric.help
     this.type = metric.kind
+    this.aggregator = (metric.kind === 'gauge' ? metric.aggregator : undefined) ?? 'sum'
     this.#metric = metric
     this.#exported = exported
   }

@@ -1,5 +1,6 @@
-import { Registry } from 'prom-client'
+import { AggregatorRegistry, Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
+import { MemoryHub, memoryBackplane } from '../../src/adapters/memory.js'
 import { AsyncServer, METRICS } from '../../src/index.js'
 import { cleanUp, guard, openAt, serve, serveOne, until } from '../support/harness.js'
 
@@ -97,6 +98,38 @@ describe('exportMetrics', () => {
     const text = await registry.metrics()
     expect(text).toContain('# TYPE hotsocket_messages counter\nhotsocket_messages_total{direction="in"} 0\n')
     expect(text.endsWith('# EOF\n')).toBe(true)
+  })
+
+  it('adds up over the workers of a cluster, but for what all see, and what tells of the worst', async () => {
+    const hub = new MemoryHub()
+    cleanUp(() => hub.close())
+    const [one, two] = [await serveOne(), await serveOne()]
+    const backplanes = [memoryBackplane(hub), memoryBackplane(hub)]
+    one.server.use(backplanes[0]!)
+    two.server.use(backplanes[1]!)
+    await until(() => backplanes.every((backplane) => backplane.serverCount() === 2), 'all are there')
+    const figures = [one, two].map(async ({ server, client }, index) => {
+      client.subscribe('a')
+      const { metrics } = server
+      const oldestMs = 1000 * (index + 1)
+      Object.assign(server, {
+        metrics: () => ({ ...metrics.call(server), queue: { bytes: 5, clients: 1, oldestMs } })
+      })
+      const registry = new Registry()
+      server.exportMetrics(registry)
+      return registry.getMetricsAsJSON()
+    })
+    const sums = AggregatorRegistry.aggregate(await Promise.all(figures)) as Registry
+    const expected = {
+      clients: 2,
+      topics: 2,
+      queue_bytes: 10,
+      queue_age_seconds: 2,
+      backplane_servers: 2,
+      backplane_up: 1
+    }
+    for (const [name, value] of Object.entries(expected))
+      expect(await linesOf(sums, `hotsocket_${name} `)).toEqual([`hotsocket_${name} ${value}`])
   })
 
   it('survives resetMetrics, which is not for counts of others', async () => {

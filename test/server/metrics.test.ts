@@ -182,11 +182,24 @@ describe('metrics', () => {
   })
 
   it('count subscriptions and dropped publications', async () => {
-    const { server, client } = await serveOne({ overflow: 'drop-newest' })
+    const { server, peer, client } = await serveOne({ overflow: 'drop-newest' })
     client.subscribe('a/+')
     client.subscribe('b')
     expect(server.metrics().topics).toBe(2)
-    expect(server.metrics().messages.publicationsDropped).toBe(0)
+    expect(server.publish('b', 'taken')).toBe(1)
+    expect(server.metrics().messages).toMatchObject({ out: 1, publicationsDropped: 0 })
+    peer.pause()
+    await until(() => {
+      client.send(new Uint8Array(64 * 1024))
+      return client.bufferedAmount > 1024 * 1024
+    }, 'the kernel refuses bytes')
+    const { out } = server.metrics().messages
+    for (const topic of ['a/x', 'b', 'b', 'nobody']) expect(server.publish(topic, 'dropped')).toBe(0)
+    expect(server.metrics().messages).toMatchObject({ out, refused: 0, unsent: 0, publicationsDropped: 3 })
+    client.terminate()
+    await until(() => server.clients.size === 0, 'it is over')
+    expect(server.publish('b', 'nobody')).toBe(0)
+    expect(server.metrics()).toMatchObject({ topics: 0, messages: { publicationsDropped: 3 } })
   })
 
   it.runIf(process.env.HOTSOCKET_TIER === 'engine')(
