@@ -330,7 +330,7 @@ napi_value receive_into(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// enginePause, engineResume, engineEnd, engineEndBehind, engineClose(slot, generation).
+// engineKeepTexts, enginePause, engineResume, engineEnd, engineEndBehind, engineClose(slot, generation).
 template <void (Engine::*METHOD)(std::int32_t, std::int32_t)>
 napi_value call_engine(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
@@ -365,6 +365,7 @@ void define_engine(napi_env env, napi_value exports) {
       function("engineEncode", encode),
       function("engineSend", send),
       function("engineReceiveInto", receive_into),
+      function("engineKeepTexts", call_engine<&Engine::keep_texts>),
       function("enginePause", call_engine<&Engine::pause>),
       function("engineResume", call_engine<&Engine::resume>),
       function("engineEnd", call_engine<&Engine::end>),

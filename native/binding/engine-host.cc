@@ -67,7 +67,8 @@ bool EngineHost::deliver_part(std::size_t begin, std::size_t row_count) {
   const auto number = [&](std::size_t value, napi_value& made) {
     return napi_create_uint32(env_, static_cast<std::uint32_t>(value), &made) == napi_ok;
   };
-  const bool is_called = texts_.make(env_, memory_.table.first(row_count * layout::ROW_WORDS), begin, memory_.arena) &&
+  const bool is_called = texts_.make(env_, memory_.table.first(row_count * layout::ROW_WORDS), begin, memory_.arena,
+                                       engine_) &&
                          napi_get_global(env_, &receiver) == napi_ok &&
                          napi_get_reference_value(env_, onbatch_, &onbatch) == napi_ok &&
                          number(begin, texts_.arguments[0]) && number(texts_.end, texts_.arguments[1]) &&

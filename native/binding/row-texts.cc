@@ -22,12 +22,13 @@ bool is_text(std::span<const std::int32_t> found) {
 
 }  // namespace
 
-bool RowTexts::make(napi_env env, std::span<std::int32_t> rows, std::size_t begin, std::span<const std::uint8_t> arena) {
+bool RowTexts::make(napi_env env, std::span<std::int32_t> rows, std::size_t begin, std::span<const std::uint8_t> arena,
+                    const Engine& engine) {
   const std::size_t row_count = rows.size() / layout::ROW_WORDS;
   argument_count = FIRST_ARGUMENT;
   for (end = begin; end < row_count && argument_count < FIRST_ARGUMENT + MAX_TEXTS; ++end) {
     const std::span<std::int32_t> found = rows.subspan(end * layout::ROW_WORDS, layout::ROW_WORDS);
-    if (!is_text(found)) continue;
+    if (!is_text(found) || engine.keeps_texts(found[row::SLOT])) continue;
     const auto offset = static_cast<std::size_t>(found[row::OFFSET]);
     const auto length = static_cast<std::size_t>(found[row::BYTE_LENGTH]);
     const auto* characters = reinterpret_cast<const char*>(arena.data()) + offset;

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <span>
 
+#include "../engine/engine.h"
+
 namespace hotsocket {
 
 // A part of a batch with the strings of its texts.
@@ -23,8 +25,10 @@ struct RowTexts {
   std::size_t end = 0;
 
   // Makes strings of the rows from `begin` on, until MAX_TEXTS are made or the rows end, and writes each one's number into
-  // its row. `rows`: all rows of the batch; `arena`: where they point. Returns false if the environment makes none.
-  bool make(napi_env env, std::span<std::int32_t> rows, std::size_t begin, std::span<const std::uint8_t> arena);
+  // its row. `rows`: all rows of the batch; `arena`: where they point; `engine`: knows which slots want none. Returns false if
+  // the environment makes none.
+  bool make(napi_env env, std::span<std::int32_t> rows, std::size_t begin, std::span<const std::uint8_t> arena,
+            const Engine& engine);
 };
 
 }  // namespace hotsocket

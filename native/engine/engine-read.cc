@@ -215,6 +215,10 @@ bool Engine::receive_into(std::int32_t slot, std::int32_t generation, std::uniqu
   return true;
 }
 
+void Engine::keep_texts(std::int32_t slot, std::int32_t generation) {
+  if (is_live(slot, generation)) at(slot).keeps_texts = true;
+}
+
 void Engine::pause(std::int32_t slot, std::int32_t generation) {
   if (is_live(slot, generation)) at(slot).is_paused = true;
 }

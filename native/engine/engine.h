@@ -112,6 +112,12 @@ class Engine {
   // ends. Returns false, and takes nothing, between frames, or if a part of the frame is read and not delivered.
   bool receive_into(std::int32_t slot, std::int32_t generation, std::unique_ptr<Kept> target);
 
+  // Says that texts of that slot are wanted as bytes: nobody needs to make strings of them.
+  void keep_texts(std::int32_t slot, std::int32_t generation);
+  bool keeps_texts(std::int32_t slot) const {
+    return has_slot(slot) && slots_[static_cast<std::size_t>(slot)].keeps_texts;
+  }
+
   void pause(std::int32_t slot, std::int32_t generation);
   void resume(std::int32_t slot, std::int32_t generation);
   // Ends the sending side when all that waits is sent.
@@ -151,6 +157,7 @@ class Engine {
     bool is_listed = false;       // in readable_
     bool is_ending = false;       // the sending side ends when nothing waits
     bool has_ended = false;       // the peer's end was reported: every later edge would show it again
+    bool keeps_texts = false;     // its texts are wanted as bytes
     std::int32_t error = 0;       // errno of a failed write: no other is tried
     std::unique_ptr<Outgoing> outgoing;  // null while nothing waits
     std::unique_ptr<Incoming> incoming;  // null between frames

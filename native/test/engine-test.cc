@@ -235,6 +235,9 @@ void tells_a_reused_slot_from_the_old_one() {
   EngineSubject subject;
   auto [slot, peer] = adopt(subject, unix_pair());
   const std::int32_t old = subject.engine.generation(slot);
+  check(!subject.engine.keeps_texts(slot), "as ever at first");
+  subject.engine.keep_texts(slot, old);
+  check(subject.engine.keeps_texts(slot), "texts as bytes");
   peer.write(Bytes{0x82, 0xfe, 0x01});
   subject.run();
   peer.write(masked_frame(text("for nobody")));
@@ -243,6 +246,8 @@ void tells_a_reused_slot_from_the_old_one() {
   const auto [again, other] = adopt(subject, unix_pair());
   check(again == slot && subject.engine.generation(slot) != old, "the same slot, another generation");
   // What is meant for the old one does nothing to the new one.
+  subject.engine.keep_texts(slot, old);
+  check(!subject.engine.keeps_texts(slot), "texts as ever");
   subject.engine.pause(slot, old);
   subject.engine.end(slot, old);
   subject.engine.close(slot, old);

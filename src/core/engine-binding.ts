@@ -71,6 +71,8 @@ export interface EngineBinding {
    * false if the engine is not amid a frame, or has read more of it already.
    */
   engineReceiveInto(slot: number, generation: number, bytes: Uint8Array): boolean
+  /** Has texts of that slot come as bytes: no strings are made of them. */
+  engineKeepTexts(slot: number, generation: number): void
   enginePause(slot: number, generation: number): void
   engineResume(slot: number, generation: number): void
   /** Ends the sending side when all that waits is sent. */

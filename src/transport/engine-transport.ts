@@ -204,6 +204,10 @@ export class EngineTransport implements Transport, SendQueue {
     this.#flags &= ~Flag.SCHEDULED
   }
 
+  keepTexts(): void {
+    this.#loop.binding.engineKeepTexts(this.#slot, this.generation)
+  }
+
   pause(): void {
     if ((this.#flags & Flag.CLOSED) === 0) this.#loop.binding.enginePause(this.#slot, this.generation)
   }

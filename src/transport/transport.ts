@@ -63,6 +63,8 @@ export interface Transport {
   /** Address and port of the peer; null where there is none. */
   readonly remoteAddress: string | null
   readonly remotePort: number | null
+  /** Has texts come as bytes only, if it would make strings of them otherwise. */
+  keepTexts?(): void
   /** From here on these are whom a proxy speaks for. */
   assumeRemote(address: string | null, port: number | null): void
   /** What can be asked about it; made when it is. */
