@@ -1,6 +1,7 @@
 // Owns memory for short messages that are kept as bytes: many share a block, as small Buffers of Node.js do. Must not know
 // what the bytes mean.
 import { isViewed } from './assembler.js'
+import { ROW_WORDS, Row } from './layout.js'
 
 /** Makes the view of bytes that an application gets. `Uint8Array` and Node.js' `Buffer[Symbol.species]` are such. */
 export type ByteView = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => Uint8Array
@@ -42,6 +43,12 @@ export class BytePool {
   begin(end: number): void {
     this.#chunk = null
     this.#runEnd = end
+  }
+
+  /** The same for a chunk with rows, `from` to `to` (exclusive). */
+  beginRows(table: Int32Array, from: number, to: number): void {
+    const last = (to - 1) * ROW_WORDS
+    this.begin(from < to ? table[last + Row.OFFSET]! + table[last + Row.BYTE_LENGTH]! : 0)
   }
 
   /** Keeps the chunk's bytes from `start` to `end`: as a view only where `isViewed` allows it. */

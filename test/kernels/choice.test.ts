@@ -100,7 +100,7 @@ describe('an addon that cannot be used', () => {
     const path = join(folder, 'foreign', 'build', 'Release', 'hotsocket.node')
     copyFileSync(bufferutil, path)
     expect(warningOf(prebuild('foreign'))).toBe(
-      `the addon ${path} does not work: its interface is undefined, expected is 11; rebuild it${remedy}`
+      `the addon ${path} does not work: its interface is undefined, expected is 12; rebuild it${remedy}`
     )
   })
 
