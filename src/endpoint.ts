@@ -7,17 +7,18 @@ import type { ConnectionOwner, ConnectionSettings, SlowPolicy } from './connecti
 import { ConnectionTimers } from './connection-timers.js'
 import { CloseCode, type CloseDetails } from './core/closing.js'
 import { Counters } from './core/counters.js'
+import type { Environment } from './core/environment.js'
 import type { NegotiatedExtension } from './core/extension.js'
 import type { HandshakeRequest } from './core/handshake-server.js'
 import type { Limits } from './core/limits.js'
 import type { Role } from './core/terms.js'
-import { environment } from './kernels/index.js'
+import { environment as nodeEnvironment } from './kernels/index.js'
 import type { Logger } from './log.js'
 import { threadEngine } from './thread-engine.js'
 import type { Topics } from './topics/topics.js'
 import { EngineArrival } from './transport/engine-arrival.js'
 import { StreamTransport } from './transport/stream.js'
-import { takeOver } from './transport/take-over.js'
+import { letGo, takeOver } from './transport/take-over.js'
 import type { RowHandler, Transport } from './transport/transport.js'
 
 /** What an endpoint is made of. */
@@ -28,6 +29,14 @@ export interface EndpointOptions<T> {
   readonly isHandled: ConnectionSettings<T>['isHandled']
   readonly logger: Logger
   readonly limits: Limits
+  /** Default: that of this runtime. */
+  readonly environment?: Environment
+  /** As of `ProtocolSettings`. */
+  readonly eagerTextBytes?: number
+  /** As of `ProtocolSettings`. */
+  readonly answersPings?: boolean
+  /** As of `ProtocolSettings`. */
+  readonly echoesReason?: boolean
   readonly lowWatermarkBytes: number
   readonly highWatermarkBytes: number
   readonly onslow: SlowPolicy
@@ -58,6 +67,11 @@ export interface Opened<T> {
   readonly response?: Uint8Array
   /** Bytes that came behind the handshake. */
   readonly head: Uint8Array
+  /**
+   * Whether a stream whose descriptor the engine takes is left to the caller, without its handle (see `letGo`) and with its addresses,
+   * instead of being destroyed.
+   */
+  readonly keepsStream?: boolean
   /** The client, where the peer is a proxy that speaks for it. Default null: the peer is the client. */
   readonly remote?: { readonly address: string | null; readonly port: number | null } | null
 }
@@ -73,15 +87,30 @@ export class Endpoint<T> {
 
   constructor(options: EndpointOptions<T>) {
     const { timers = new ConnectionTimers(), maxBufferedBytes = Number.POSITIVE_INFINITY } = options
+    const {
+      role,
+      limits,
+      environment = nodeEnvironment,
+      eagerTextBytes,
+      answersPings,
+      echoesReason
+    } = options
     this.connections = options.connections ?? new Set()
     this.counters = options.counters ?? new Counters()
     this.#keepRequest = options.keepRequest
     this.#settings = {
-      protocol: { role: options.role, limits: options.limits, environment },
+      protocol: {
+        role,
+        limits,
+        environment,
+        ...(eagerTextBytes !== undefined && { eagerTextBytes }),
+        ...(answersPings !== undefined && { answersPings }),
+        ...(echoesReason !== undefined && { echoesReason })
+      },
       owner: options.owner,
       isHandled: options.isHandled,
       // Who called `connect` holds the connection in the hand; a server's application is called.
-      keepsMessages: options.role === 'client',
+      keepsMessages: role === 'client',
       connections: this.connections,
       counters: this.counters,
       topics: options.topics ?? null,
@@ -102,7 +131,7 @@ export class Endpoint<T> {
 
   /** Makes a connection of what has done its handshake, which belongs to it from here on. */
   adopt(source: Duplex | EngineArrival, opened: Opened<T>): Connection<T> {
-    const { open, head } = chooseCarrier(source, opened.head)
+    const { open, head } = chooseCarrier(source, opened.head, opened.keepsStream === true)
     const openTransport = (handler: RowHandler) => {
       const transport = open(handler)
       if (opened.remote != null) transport.assumeRemote(opened.remote.address, opened.remote.port)
@@ -133,7 +162,7 @@ interface Carrier {
 }
 
 /** The engine for plain sockets where there is one, and the stream for everything else. */
-function chooseCarrier(source: Duplex | EngineArrival, head: Uint8Array): Carrier {
+function chooseCarrier(source: Duplex | EngineArrival, head: Uint8Array, keepsStream: boolean): Carrier {
   if (source instanceof EngineArrival)
     return { open: (handler) => source.upgrade(head, handler), head: NO_BYTES }
   const loop = threadEngine()
@@ -145,7 +174,8 @@ function chooseCarrier(source: Duplex | EngineArrival, head: Uint8Array): Carrie
   const slot = loop.take(taken.descriptor, taken.isOwned, bytes)
   // Where the kernel refuses another descriptor the stream goes on.
   if (slot === null) return { open: (handler) => new StreamTransport(source, handler), head: bytes }
-  source.destroy()
+  if (keepsStream) letGo(source)
+  else source.destroy()
   return { open: (handler) => loop.open(slot, loop.generation(slot), handler), head: NO_BYTES }
 }
 

@@ -7,7 +7,7 @@ import { describe, type Sendable } from './core/message.js'
 import type { MessageStream, StreamOwner } from './core/message-stream.js'
 import { Link } from './link.js'
 import { MessageWriter, type WriterOwner } from './message-writer.js'
-import { checkCallback, Receipts, refuseCallback } from './receipts.js'
+import { checkCallback, Receipts, refuseCallback, type SentCallback } from './receipts.js'
 
 /** The sending half of a `Connection`, which is derived from it: so there is an object less. */
 export abstract class SendingLink<T> extends Link<T> implements WriterOwner {
@@ -74,19 +74,21 @@ export abstract class SendingLink<T> extends Link<T> implements WriterOwner {
   }
 
   /**
-   * Sends a ping. `payload`: at most 125 bytes (a string as UTF-8); default empty. The answer comes to `onpong`, with the
-   * round-trip time. Throws WebSocketError 'invalid-argument' for a payload of another type or too long.
+   * Sends a ping. `payload`: at most 125 bytes (a string as UTF-8); default empty. `sent`: as of `SendOptions`. The answer comes to
+   * `onpong`, with the round-trip time. Throws WebSocketError 'invalid-argument' for a payload of another type or too long.
    */
-  sendPing(payload: string | Uint8Array = ''): SendStatus {
+  sendPing(payload: string | Uint8Array = '', { sent }: Pick<SendOptions, 'sent'> = {}): SendStatus {
+    if (sent !== undefined) checkCallback(sent)
     const bytes = this.toBytes(payload)
     const isSent = this.core.sendPing(bytes)
     if (isSent) this.extras?.notePing(bytes)
-    return this.sendControl(isSent)
+    return this.sendControl(isSent, sent)
   }
 
   /** Sends a pong that answers nothing: a sign of life (RFC 6455 §5.5.3). As `sendPing`. */
-  sendPong(payload: string | Uint8Array = ''): SendStatus {
-    return this.sendControl(this.core.sendPong(this.toBytes(payload)))
+  sendPong(payload: string | Uint8Array = '', { sent }: Pick<SendOptions, 'sent'> = {}): SendStatus {
+    if (sent !== undefined) checkCallback(sent)
+    return this.sendControl(this.core.sendPong(this.toBytes(payload)), sent)
   }
 
   /**
@@ -168,9 +170,14 @@ export abstract class SendingLink<T> extends Link<T> implements WriterOwner {
     return 'queued'
   }
 
-  private sendControl(isSent: boolean): SendStatus {
-    if (!isSent) return 'dropped'
+  private sendControl(isSent: boolean, callback?: SentCallback): SendStatus {
+    if (!isSent) {
+      if (callback !== undefined) refuseCallback(this, callback)
+      return 'dropped'
+    }
     this.transport.schedule()
+    const { sentBytes, pendingBytes } = this.transport.queue
+    if (callback !== undefined) this.openReceipts().add(null, sentBytes + pendingBytes, callback)
     return this.transport.queue.isWriting ? 'queued' : 'sent'
   }
 

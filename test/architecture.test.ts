@@ -79,7 +79,7 @@ interface Rule {
   readonly mustNot?: readonly ((to: string) => boolean)[]
 }
 
-const isUpper = isIn('server', 'client', 'websocket', 'accelerators', 'adapters', 'cli')
+const isUpper = isIn('server', 'client', 'websocket', 'ws', 'accelerators', 'adapters', 'cli')
 const isTop = isIn('accelerators', 'adapters', 'cli')
 
 const RULES: readonly Rule[] = [
@@ -123,6 +123,12 @@ const RULES: readonly Rule[] = [
     applies: isIn('websocket'),
     may: [isAny],
     mustNot: [isTop, isOneOf('index.ts')]
+  },
+  {
+    who: 'the face of ws knows no server, client, adapter or command of ours, and not the public index',
+    applies: isIn('ws'),
+    may: [isAny],
+    mustNot: [isTop, isIn('server', 'client', 'websocket'), isOneOf('index.ts')]
   },
   {
     who: 'adapters use the public index',

@@ -7,9 +7,6 @@ import { Opcode } from './header.js'
 import { BinaryMessage, ExtensionMessage, type Message, TextMessage } from './message.js'
 import type { Terms } from './terms.js'
 
-/** Text up to this many bytes (if it needed no extension: ASCII) is decoded at once; longer text keeps its bytes until `payload` is read. */
-export const EAGER_TEXT_BYTES = 1024
-
 /** Which kind of hook. */
 export type DecodingHook = 'decodeFrame' | 'decodeMessage'
 
@@ -108,7 +105,7 @@ export class Decoder {
     if (kernels.validateUtf8(0, payload) !== 0) {
       return this.#handler.failDecoding(new WebSocketError('invalid-utf8'))
     }
-    const isShort = payload.length <= EAGER_TEXT_BYTES
+    const isShort = payload.length <= this.#terms.eagerTextBytes
     this.#handler.receiveDecodedMessage(
       isShort
         ? new TextMessage(kernels.decodeUtf8(payload, 0, payload.length))

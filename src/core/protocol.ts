@@ -271,7 +271,7 @@ export class Protocol extends Transmitter {
     if (mustAnswer) {
       this.move('send-close', 'remote')
       // RFC 6455 §5.5.1: the answer typically echoes the code.
-      this.sendClose(payload.subarray(0, 2))
+      this.sendClose(this.terms.echoesReason ? payload : payload.subarray(0, 2))
     }
     if (this.line === null) this.handler.handleFinish()
     else if (this.line.stream !== null) this.cutShort()

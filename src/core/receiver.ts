@@ -2,7 +2,7 @@
 // frames. Must not know sockets, the closing handshake's states, or any extension by name.
 import { Arriving } from './arriving.js'
 import { Assembler, keepBytes } from './assembler.js'
-import { Decoder, type DecoderHandler, type DecodingHook, EAGER_TEXT_BYTES } from './decoder.js'
+import { Decoder, type DecoderHandler, type DecodingHook } from './decoder.js'
 import { type ErrorCode, type ViolationCode, WebSocketError } from './errors.js'
 import type { ExtensionData } from './extension.js'
 import { HeaderBit, Opcode } from './header.js'
@@ -266,7 +266,7 @@ export abstract class Receiver implements DecoderHandler {
     const isAscii = (kind & RowFlag.ASCII) !== 0
     if (first === FINAL_BINARY) {
       this.receiveMessage(new BinaryMessage(keepBytes(chunk, start, end)))
-    } else if (isAscii && end - start <= EAGER_TEXT_BYTES) {
+    } else if (isAscii && end - start <= this.terms.eagerTextBytes) {
       this.receiveMessage(new TextMessage(this.terms.environment.decodeLatin1(chunk, start, end)))
     } else if (isAscii || this.isValidUtf8(chunk.subarray(start, end))) {
       this.receiveMessage(

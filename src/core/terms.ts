@@ -15,7 +15,18 @@ export interface ProtocolSettings {
   readonly role: Role
   readonly limits: Limits
   readonly environment: Environment
+  /**
+   * Text of up to so many bytes (if it needed no extension: ASCII) is decoded at once; longer text keeps its bytes until `payload`
+   * is read. Default 1024; -1: none is.
+   */
+  readonly eagerTextBytes?: number
+  /** Whether pings are answered without further ado. Default true, as RFC 6455 §5.5.2 asks for. */
+  readonly answersPings?: boolean
+  /** Whether the answer to a close frame repeats its reason as well as its code. Default false. */
+  readonly echoesReason?: boolean
 }
+
+const EAGER_TEXT_BYTES = 1024
 
 const NO_EXTENSIONS: readonly NegotiatedExtension[] = []
 const plainTerms = new WeakMap<ProtocolSettings, Terms>()
@@ -25,6 +36,9 @@ export class Terms implements ProtocolSettings {
   readonly role: Role
   readonly limits: Limits
   readonly environment: Environment
+  readonly eagerTextBytes: number
+  readonly answersPings: boolean
+  readonly echoesReason: boolean
   /** As negotiated: in the order of sending. */
   readonly extensions: readonly NegotiatedExtension[]
   /** In the order of receiving: the last one negotiated comes first. */
@@ -45,6 +59,9 @@ export class Terms implements ProtocolSettings {
     this.role = settings.role
     this.limits = settings.limits
     this.environment = settings.environment
+    this.eagerTextBytes = settings.eagerTextBytes ?? EAGER_TEXT_BYTES
+    this.answersPings = settings.answersPings ?? true
+    this.echoesReason = settings.echoesReason ?? false
     this.extensions = extensions
     this.decoders = extensions.toReversed()
     this.isPlain = extensions.length === 0

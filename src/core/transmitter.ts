@@ -209,7 +209,7 @@ export abstract class Transmitter extends Receiver {
 
   /** @internal Source: RFC 6455 §5.5.2, §5.5.3. */
   protected answerPing(payload: Uint8Array): void {
-    if (!this.mayAnswer) return
+    if (!this.mayAnswer || !this.terms.answersPings) return
     if (this.output.pendingBytes === 0) this.#pongs = null
     const pongs = this.openPongs()
     if (pongs.count < this.terms.limits.maxUnansweredPings) this.sendPongNow(payload)

@@ -20,6 +20,8 @@ interface Handle {
   reading?: boolean
   readStop?(): void
   pause?(): void
+  close?(): void
+  onread?: unknown
 }
 
 /**
@@ -43,6 +45,30 @@ export function takeOver(stream: Duplex): Takeable | null {
   for (let chunk = stream.read() as Buffer | null; chunk !== null; chunk = stream.read() as Buffer | null)
     head.push(chunk)
   return { descriptor, isOwned, head }
+}
+
+/**
+ * Closes the handle of a socket whose descriptor was taken over and duplicated. The socket itself stays as it is, with its addresses,
+ * and counts for its server until somebody destroys it; nothing can be read from it or written to it. Where handles are
+ * not what they are in Node.js it is destroyed.
+ */
+export function letGo(stream: Duplex): void {
+  const socket = stream as Socket & { _handle?: Handle | null }
+  const handle = socket._handle
+  if (
+    handle?.close === undefined ||
+    process.versions.bun !== undefined ||
+    process.versions.deno !== undefined
+  ) {
+    socket.destroy()
+    return
+  }
+  // Asked for as long as there is a handle, they are remembered.
+  void socket.remoteAddress
+  void socket.localAddress
+  handle.onread = () => {}
+  handle.close()
+  socket._handle = null
 }
 
 /**
