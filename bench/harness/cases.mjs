@@ -4,10 +4,10 @@
  * What servers do, the same for all contenders. `payload`: handlers read the payload, a JavaScript string for text and
  * bytes for binary, and send that. `received`: they send what they were given, unread. `reported`: as `payload`, and are
  * told when each message is with the kernel (hotsocket: onsent; ws: the callback of send). `attached`: as `payload`, on an
- * http.Server of the application. `deflate`: as `payload`, with permessage-deflate as each contender has it by default;
+ * http.Server of the application. `tls`: as `payload`, over TLS. `deflate`: as `payload`, with permessage-deflate as each contender has it by default;
  * `deflate-1`, `deflate-6`: at that level of zlib; `deflate-takeover`: with contexts kept for all connections. `counted`: as `deflate`, but what is above 1 KiB is answered with its
  * length, unread. `topics`: a message is published to the others, of which the nth subscribes to topic n % 10; `all`: to topic 0,
- * to which all subscribe; `all-deflate`: the same, compressed, with no context kept. Of relays: the broker between the publisher's
+ * to which all subscribe; `subscribed`: as `payload`, each client subscribes to 10 of 1 000 topics; `all-deflate`: the same, compressed, with no context kept. Of relays: the broker between the publisher's
  * server and the subscribers', `redis`, `nats`, or `memory` between threads.
  */
 export const VARIANT_LABELS = {
@@ -15,12 +15,14 @@ export const VARIANT_LABELS = {
   received: ', as received',
   reported: ', told when sent',
   attached: '',
+  tls: '',
   deflate: '',
   'deflate-1': ', level 1',
   'deflate-6': ', level 6',
   'deflate-takeover': '',
   counted: '',
   topics: '',
+  subscribed: '',
   all: '',
   'all-deflate': '',
   redis: ', Redis',
@@ -83,7 +85,7 @@ const fanout = (name, title, inFlight, variant, names) => ({
   title: `Fan-out: ${title}, ${inFlight} in flight`,
   measure: 'fanout',
   names: { connections: 1000, topics: 1, 'in-flight': inFlight, ...names },
-  quickNames: { connections: 50 },
+  quickNames: { connections: Math.min(50, names.connections ?? 50) },
   variants: [variant]
 })
 
@@ -100,6 +102,7 @@ const relay = (connections, inFlight) => ({
     }
   ),
   role: 'relay',
+  measure: 'relay',
   variants: ['redis', 'nats', 'memory']
 })
 
@@ -125,6 +128,26 @@ export const CASES = [
     names: { connections: 19_000 },
     quickNames: { connections: 300 },
     maxRounds: 2
+  },
+  {
+    name: 'idle-topics',
+    title: 'Memory of idle connections with 10 of 1 000 topics each, before and after one echo each',
+    measure: 'idle',
+    names: { connections: 10_000 },
+    quickNames: { connections: 50 },
+    variants: ['subscribed'],
+    maxRounds: 1
+  },
+  {
+    name: 'idle-tls',
+    title: 'Memory of idle connections over TLS, before and after one echo each',
+    measure: 'idle',
+    names: { connections: 5000, tls: true },
+    // Their clients take more.
+    bytesEach: 200_000,
+    quickNames: { connections: 50 },
+    variants: ['tls'],
+    maxRounds: 1
   },
   {
     name: 'reopen',
@@ -198,8 +221,8 @@ export const CASES = [
     connections: 10_000,
     topics: 10
   }),
+  relay(1, 64),
   relay(100, 1),
-  relay(100, 16),
   relay(1000, 1),
   relay(1000, 16)
 ].map((one) => ({ ...DEFAULTS, ...one }))

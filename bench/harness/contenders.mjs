@@ -23,6 +23,9 @@ const hotsocket = (tier) => ({
 /** The load generator, which is the other side of servers. */
 export const LOAD = { command: [built('load')], core: OTHER_CORE }
 
+/** The same, for connections over TLS; knows the mode hold only. */
+export const TLS_LOAD = { command: [process.execPath, script('clients/hold-tls.mjs')], core: OTHER_CORE }
+
 const ECHO = { command: [built('echo-ceiling')], answers: false }
 
 /** The server that clients talk to. */

@@ -1,8 +1,7 @@
 // Owns how each kind of case is measured with one running server, which figures come out, and which columns show them.
-import { LOAD } from './contenders.mjs'
+import { LOAD, TLS_LOAD } from './contenders.mjs'
 import { inflateFrame, jsonPayload, newFile } from './payload.mjs'
 import { generate } from './process.mjs'
-import { Relay } from './relay.mjs'
 
 /** On top of what a run should take; contenders may be slow, but not for ever. */
 const PATIENCE_MS = 60_000
@@ -13,10 +12,16 @@ const PATIENCE_MS = 60_000
  */
 export const WARM_CONNECTIONS = 500
 const WARM_WAVES = 40
+/** A handshake of TLS takes much longer, and leaves more behind. */
+const TLS_WARM_CONNECTIONS = 100
 const QUICK_WARM_WAVES = 1
 
 /** What connections exchange that are to be looked at without extensions. */
 const PLAIN = { kind: 'text', bytes: 64 }
+
+const TLS_TRAFFIC = { ...PLAIN, generator: TLS_LOAD }
+
+const warmConnections = (traffic) => (traffic === TLS_TRAFFIC ? TLS_WARM_CONNECTIONS : WARM_CONNECTIONS)
 
 const MIB = 1024 * 1024
 
@@ -60,7 +65,8 @@ export const MEASURES = {
       ['connections', 'connections', 0],
       ['start MiB', (figures) => figures.startBytes / MIB, 1],
       ['B each, idle', 'idleBytes', 0],
-      ['B each, used', 'usedBytes', 0]
+      ['B each, used', 'usedBytes', 0],
+      ['CPU us to open', 'openUs', 0]
     ]
   },
   reopen: {
@@ -125,6 +131,22 @@ export const MEASURES = {
       ['bytes each', 'replyBytes', 0]
     ]
   },
+  relay: {
+    run: runRelay,
+    ratios: [
+      ['', 'deliveriesPerSecond'],
+      ['CPU ', 'cpuUs']
+    ],
+    columns: [
+      ['publications/s', 'publicationsPerSecond', 0],
+      ['deliveries/s', 'deliveriesPerSecond', 0],
+      ['CPU us each', 'cpuUs', 1],
+      ['publisher us', 'publisherUs', 1],
+      ['broker us', 'brokerUs', 1],
+      ['p50 us', 'p50Us', 0],
+      ['p99 us', 'p99Us', 0]
+    ]
+  },
   stall: {
     run: runStall,
     ratios: [['', 'busyP99Us']],
@@ -150,15 +172,8 @@ async function runEcho(server, names, window, client) {
   return describeEcho(figures)
 }
 
-async function runFanout(server, { json, ...names }, window) {
-  const payload = json === undefined ? {} : { 'payload-file': jsonPayload(json).file }
-  const publishPort = server.publishPort === undefined ? {} : { 'publish-port': server.publishPort }
-  const all = { port: server.port, pid: server.pid, ...names, ...payload, ...publishPort, ...times(window) }
-  const { measured: figures } = await generate(LOAD, 'fanout', all, patience(window), {
-    open: () => (server instanceof Relay ? server.ask('ready') : null),
-    measured: () => {}
-  })
-  if (figures.publications === 0) throw new Error('no publication reached all')
+async function runFanout(server, names, window) {
+  const figures = await fanout(server, names, window, () => {})
   return {
     deliveriesPerSecond: figures.deliveries / figures.seconds,
     cpuSecondsPerMillion: (figures.cpuSeconds / figures.deliveries) * 1e6,
@@ -166,6 +181,32 @@ async function runFanout(server, { json, ...names }, window) {
     p99Us: figures.p99Us,
     replyBytes: figures.replyBytes
   }
+}
+
+async function runRelay(server, names, window) {
+  const all = { ...names, ...server.names }
+  const figures = await fanout(server, all, window, () => server.ask('ready'))
+  const { publications, deliveries, seconds } = figures
+  const each = (cpuSeconds) => (cpuSeconds / publications) * 1e6
+  return {
+    publicationsPerSecond: publications / seconds,
+    deliveriesPerSecond: deliveries / seconds,
+    cpuUs: each(figures.cpuSeconds),
+    publisherUs: each(figures.publisherCpuSeconds),
+    brokerUs: each(figures.brokerCpuSeconds),
+    p50Us: figures.p50Us,
+    p99Us: figures.p99Us
+  }
+}
+
+/** `open`: is waited for when all are connected, before the first publication. */
+async function fanout(server, { json, ...names }, window, open) {
+  const payload = json === undefined ? {} : { 'payload-file': jsonPayload(json).file }
+  const all = { port: server.port, pid: server.pid, ...names, ...payload, ...times(window) }
+  const stages = { open, measured: () => {} }
+  const { measured } = await generate(LOAD, 'fanout', all, patience(window), stages)
+  if (measured.publications === 0) throw new Error('no publication reached all')
+  return measured
 }
 
 async function requireReports(server, messages) {
@@ -221,19 +262,28 @@ async function runIdle(server, { connections, ...more }, window) {
   let startBytes = 0
   let idleBytes = 0
   let usedBytes = 0
+  let openCpuSeconds = 0
   const open = async () => {
+    openCpuSeconds += server.cpuSeconds()
     idleBytes = (await server.settledBytes()) - startBytes
   }
   const used = async () => {
     usedBytes = (await server.settledBytes()) - startBytes
   }
-  await hold(server, WARM_CONNECTIONS, traffic, {
+  await hold(server, warmConnections(traffic), traffic, {
     used: async () => {
       startBytes = await server.settledBytes()
+      openCpuSeconds = -server.cpuSeconds()
       await hold(server, connections, traffic, { open, used })
     }
   })
-  return { connections, startBytes, idleBytes: idleBytes / connections, usedBytes: usedBytes / connections }
+  return {
+    connections,
+    startBytes,
+    idleBytes: idleBytes / connections,
+    usedBytes: usedBytes / connections,
+    openUs: (openCpuSeconds / connections) * 1e6
+  }
 }
 
 async function runReopen(server, { connections, waves }, window) {
@@ -254,20 +304,21 @@ async function runReopen(server, { connections, waves }, window) {
 }
 
 /** Names for the generator: a compressed message, or one that is not. */
-function describeTraffic({ json, extensions }) {
+function describeTraffic({ json, extensions, tls }) {
+  if (tls) return TLS_TRAFFIC
   return json === undefined ? PLAIN : { 'payload-file': jsonPayload(json).file, extensions }
 }
 
 async function warmUp(server, traffic, { quick }) {
   const waves = quick ? QUICK_WARM_WAVES : WARM_WAVES
-  for (let wave = 0; wave < waves; wave++) await hold(server, WARM_CONNECTIONS, traffic)
+  for (let wave = 0; wave < waves; wave++) await hold(server, warmConnections(traffic), traffic)
 }
 
 /** Connections that are opened, used for one echo each, and closed; with something to do at each of these stages. */
-function hold(server, connections, traffic, { open, used } = {}) {
+function hold(server, connections, { generator = LOAD, ...traffic }, { open, used } = {}) {
   const nothing = () => {}
   const stages = { open: open ?? nothing, used: used ?? nothing, closed: nothing }
-  return generate(LOAD, 'hold', { port: server.port, connections, ...traffic }, PATIENCE_MS, stages)
+  return generate(generator, 'hold', { port: server.port, connections, ...traffic }, PATIENCE_MS, stages)
 }
 
 async function runMute(server, names, window) {

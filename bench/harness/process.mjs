@@ -8,6 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const WANTED_FILES = 65_536
 const ANSWER_MS = 15_000
+/** Of /proc, on every Linux (USER_HZ). */
+const TICKS_PER_SECOND = 100
 
 /** Raises the limit of open files as far as is allowed, then becomes the program that follows. */
 const RAISE_FILES = `ulimit -n ${WANTED_FILES} 2>/dev/null || ulimit -n "$(ulimit -Hn)"`
@@ -129,6 +131,14 @@ export class Server {
 
   ask(question) {
     return this.#child.ask(question)
+  }
+
+  /** User and system time, of all threads. */
+  cpuSeconds() {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
+    // Behind the program's name, which may have blanks in it.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
   }
 
   /** Resident bytes, after a collection of garbage. */

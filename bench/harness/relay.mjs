@@ -12,12 +12,20 @@ const ROLES = [
 export class Relay {
   #broker
   #servers
+  #publishPort
 
   /** The last of `servers` has the subscribers. */
   constructor(broker, servers, publishPort) {
     this.#broker = broker
     this.#servers = servers
-    this.publishPort = publishPort
+    this.#publishPort = publishPort
+  }
+
+  /** Names for the generator: where to publish, and whose CPU time is of interest besides. */
+  get names() {
+    const [{ pid }] = this.#servers
+    const port = { 'publish-port': this.#publishPort }
+    return this.#broker === null ? port : { ...port, 'publisher-pid': pid, 'broker-pid': this.#broker.pid }
   }
 
   /** `variant`: the name of a broker, or 'memory' for two threads of one process, on one core. */

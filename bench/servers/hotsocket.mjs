@@ -4,10 +4,12 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { AsyncServer, DeflateMessage } from '../../dist/index.js'
 import { answerHarness } from './answer-harness.mjs'
+import { makeCertificate } from './certificate.mjs'
 
 const { version } = createRequire(import.meta.url)('../../package.json')
 const host = '127.0.0.1'
 
+let subscriptionCount = 0
 let sentCount = 0
 const onsent = () => {
   sentCount += 1
@@ -27,6 +29,7 @@ const VARIANTS = {
   received: { onmessage: (client, message) => client.send(message) },
   reported: { onmessage, onsent },
   attached: { onmessage },
+  tls: { onmessage },
   deflate: { onmessage, ...deflate({}) },
   'deflate-1': { onmessage, ...deflate({ level: 1 }) },
   'deflate-6': { onmessage, ...deflate({ level: 6 }) },
@@ -34,6 +37,7 @@ const VARIANTS = {
   all: publishing(1),
   'all-deflate': { ...publishing(1), ...deflate({}) },
   topics: publishing(10),
+  subscribed: { onmessage, onopen: subscribeToTen },
   counted: {
     ...deflate({}),
     onmessage: (client, message) =>
@@ -57,6 +61,10 @@ function publishing(topicCount) {
   }
 }
 
+function subscribeToTen(client) {
+  for (let i = 0; i < 10; i++) client.subscribe(`prices/${(subscriptionCount++ * 7) % 1000}`)
+}
+
 function deflate(settings) {
   return { extensions: [new DeflateMessage({ thresholdBytes: 0, ...settings })] }
 }
@@ -64,6 +72,7 @@ function deflate(settings) {
 const variant = process.argv[2]
 const server = new AsyncServer({
   ...VARIANTS[variant],
+  ...(variant === 'tls' && { tls: await makeCertificate() }),
   host,
   // The peers send no pings of their own, either.
   pingIntervalMs: 0

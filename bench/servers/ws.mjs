@@ -1,12 +1,16 @@
 // An echo server on ws. Usage: ws.mjs VARIANT. Prints its port.
 import { createServer } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
 import { createRequire } from 'node:module'
 import { WebSocketServer } from 'ws'
 import { answerHarness } from './answer-harness.mjs'
+import { makeCertificate } from './certificate.mjs'
 
 const require = createRequire(import.meta.url)
 const host = '127.0.0.1'
 
+const subscribers = new Map()
+let subscriptionCount = 0
 let sentCount = 0
 const onsent = () => {
   sentCount += 1
@@ -21,6 +25,7 @@ const VARIANTS = {
     echo: (client, data, isBinary) => client.send(isBinary ? data : data.toString(), onsent)
   },
   attached: {},
+  tls: {},
   deflate: deflate({}),
   'deflate-1': deflate({ zlibDeflateOptions: { level: 1 } }),
   'deflate-6': deflate({ zlibDeflateOptions: { level: 6 } }),
@@ -28,6 +33,7 @@ const VARIANTS = {
   all: publishing(1),
   'all-deflate': { ...publishing(1), ...deflate({}) },
   topics: publishing(10),
+  subscribed: { open: subscribeToTen },
   counted: {
     ...deflate({}),
     echo: (client, data, isBinary) =>
@@ -52,6 +58,18 @@ function publishing(topicCount) {
   }
 }
 
+/** As applications do it: a map of sets, and each connection's own list, for its end. */
+function subscribeToTen(client) {
+  const mine = Array.from({ length: 10 }, () => `prices/${(subscriptionCount++ * 7) % 1000}`)
+  for (const topic of mine) {
+    const clients = subscribers.get(topic) ?? new Set()
+    subscribers.set(topic, clients.add(client))
+  }
+  client.on('close', () => {
+    for (const topic of mine) subscribers.get(topic).delete(client)
+  })
+}
+
 /** Everything is compressed. Contexts are kept unless the client asks for none. */
 function deflate(settings) {
   return { options: { perMessageDeflate: { threshold: 0, ...settings } } }
@@ -59,8 +77,11 @@ function deflate(settings) {
 
 const variant = process.argv[2]
 const { open, echo = echoPayload, options = {} } = VARIANTS[variant]
-const http = variant === 'attached' ? createServer() : null
-const server = new WebSocketServer({ ...(http === null ? { host, port: 0 } : { server: http }), ...options })
+const http = await { attached: createServer, tls: createSecureServer }[variant]?.()
+const server = new WebSocketServer({
+  ...(http === undefined ? { host, port: 0 } : { server: http }),
+  ...options
+})
 server.on('connection', (client) => {
   open?.(client)
   client.on('message', (data, isBinary) => echo(client, data, isBinary))
@@ -71,6 +92,10 @@ server.on('listening', () => {
   console.log(server.address().port)
 })
 http?.listen(0, host)
+
+async function createSecureServer() {
+  return createHttpsServer(await makeCertificate())
+}
 
 /** Which addons ws has really loaded: it takes those that are there, and prefers Node's isUtf8 to utf-8-validate. */
 function describe() {

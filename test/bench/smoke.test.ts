@@ -23,6 +23,8 @@ const CASES = {
   'utf8-64k': ['payload', 'received'],
   onsent: ['payload', 'reported'],
   idle: ['payload'],
+  'idle-topics': ['subscribed'],
+  'idle-tls': ['tls'],
   reopen: ['payload'],
   handshakes: ['payload'],
   'handshakes-attached': ['attached'],
@@ -41,8 +43,8 @@ const CASES = {
   'fanout-16': ['all'],
   'fanout-deflate': ['all-deflate'],
   'fanout-topics': ['topics'],
+  'relay-1-64': RELAY,
   'relay-100-1': RELAY,
-  'relay-100-16': RELAY,
   'relay-1000-1': RELAY,
   'relay-1000-16': RELAY
 }
@@ -53,7 +55,7 @@ const ECHO = ['messagesPerSecond', 'cpuSecondsPerMillion', 'p50Us', 'p99Us']
 const FIGURES = {
   echo: ECHO,
   deflate: [...ECHO, 'replyBytes'],
-  idle: ['connections', 'startBytes', 'idleBytes', 'usedBytes'],
+  idle: ['connections', 'startBytes', 'idleBytes', 'usedBytes', 'openUs'],
   reopen: ['connections', 'startBytes', 'firstWaveBytes', 'lastWaveBytes'],
   handshakes: ['connectionsPerSecond', 'cpuUs', 'p50Us', 'p99Us'],
   mute: [
@@ -65,6 +67,10 @@ const FIGURES = {
     ...['timerP99Ms', 'timerMaxMs']
   ],
   fanout: ['deliveriesPerSecond', 'cpuSecondsPerMillion', 'p50Us', 'p99Us', 'replyBytes'],
+  relay: [
+    ...['publicationsPerSecond', 'deliveriesPerSecond', 'cpuUs', 'publisherUs', 'brokerUs'],
+    ...['p50Us', 'p99Us']
+  ],
   stall: ['idleP50Us', 'idleP99Us', 'busyP50Us', 'busyP99Us', 'busyMaxUs', 'messageMs']
 }
 

@@ -1,7 +1,8 @@
 // Mode fanout: one publisher, whose messages the server sends to all subscribers of a topic: connection n subscribes to topic
 // n % topics, publication k goes to topic k % topics, and the publisher comes last and subscribes to none.
 // Names: port, pid (the server's), connections, topics, in-flight, warmup-ms, measure-ms, and `kind` and `bytes`, or
-// `payload-file` with `extensions`, as in traffic.h; `publish-port` is where the publisher connects, if that is another server.
+// `payload-file` with `extensions`, as in traffic.h; `publish-port` is where the publisher connects, if that is another server, with
+// `publisher-pid`, and `broker-pid` if there is a broker between them, for publisherCpuSeconds and brokerCpuSeconds.
 // A publication is in flight until all of its topic have it.
 // Reports two stages, and goes on when it is answered: open (all are), and measured, with deliveries, publications, seconds, cpuSeconds (the server's), p50Us, p99Us (of publications), replyBytes.
 // The first message of each connection is checked whole, of the others the header and the length.
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "histogram.h"
@@ -46,6 +48,8 @@ class Fanout {
         publications_(in_flight_),
         subscribers_(arguments.number("connections")),
         stopwatch_(arguments.number("pid")) {
+    if (arguments.has("publisher-pid")) publisher_stopwatch_.emplace(arguments.number("publisher-pid"));
+    if (arguments.has("broker-pid")) broker_stopwatch_.emplace(arguments.number("broker-pid"));
     std::string extensions;
     std::vector<uint8_t> expected;
     if (arguments.has("payload-file")) {
@@ -72,14 +76,17 @@ class Fanout {
     deliveries_ = completed_ = 0;
     is_measuring_ = true;
     stopwatch_.start();
+    if (publisher_stopwatch_) publisher_stopwatch_->start();
+    if (broker_stopwatch_) broker_stopwatch_->start();
     loop(measure_ms);
-    std::array<char, 320> line;
+    std::array<char, 480> line;
     std::snprintf(
         line.data(), line.size(),
         "{\"stage\":\"measured\",\"deliveries\":%llu,\"publications\":%llu,\"seconds\":%.6f,\"cpuSeconds\":%.6f,\"p50Us\":%.1f,\"p99Us\":%.1f,"
-        "\"replyBytes\":%zu}",
+        "\"publisherCpuSeconds\":%.6f,\"brokerCpuSeconds\":%.6f,\"replyBytes\":%zu}",
         static_cast<unsigned long long>(deliveries_), static_cast<unsigned long long>(completed_), stopwatch_.seconds(),
-        stopwatch_.cpu_seconds(), latencies_.quantile_us(0.5), latencies_.quantile_us(0.99), reply_.size());
+        stopwatch_.cpu_seconds(), latencies_.quantile_us(0.5), latencies_.quantile_us(0.99),
+        cpu_seconds(publisher_stopwatch_), cpu_seconds(broker_stopwatch_), reply_.size());
     report_stage(line.data());
   }
 
@@ -97,6 +104,10 @@ class Fanout {
     if (expected.empty() && reply_[0] != kCompressedText) fail("a publication is not one compressed frame");
     reply_header_ = reply_.size() - payload_bytes;
     for (size_t i = 0; i < subscribers_.size(); i++) subscribers_[i].next = i % topics_;
+  }
+
+  static double cpu_seconds(const std::optional<Stopwatch>& stopwatch) {
+    return stopwatch ? stopwatch->cpu_seconds() : 0;
   }
 
   void loop(size_t milliseconds) {
@@ -188,6 +199,8 @@ class Fanout {
   bool is_measuring_ = false;
   Poller poller_;
   Stopwatch stopwatch_;
+  std::optional<Stopwatch> publisher_stopwatch_;
+  std::optional<Stopwatch> broker_stopwatch_;
 };
 
 }  // namespace
