@@ -1,5 +1,7 @@
 // Calculates how many machines clients and their messages need, from measured figures: node bench/scale.mjs --help
+import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { drawFleets } from './fleet/chart.mjs'
 import { COSTS } from './fleet/figures.mjs'
 import { calculate, fit, storm } from './fleet/model.mjs'
 import { DEFAULTS, LIMITS, MACHINE, SCENARIOS } from './fleet/scenarios.mjs'
@@ -15,6 +17,7 @@ const USAGE = `Usage: node bench/scale.mjs [options]
   --machines N                 so many, instead of as few as are needed
   --threads N, --memory GIB, --gbit N
                                of a machine (${MACHINE.threads}, ${MACHINE.bytes / 1024 ** 3}, ${MACHINE.bitsPerSecond / 1e9})
+  --svg FILE                   draws what the threads' time is for
   --json                       all figures, in bytes and seconds
 Without options: what a million clients need in ${SCENARIOS.length} cases. A machine is full at ${LIMITS.busy * 100} % of its threads' time, ${LIMITS.memory * 100} % of its memory,
 ${LIMITS.network * 100} % of its network. The costs stand in bench/fleet/figures.mjs.`
@@ -43,6 +46,7 @@ function main() {
   if (values.help) return console.log(USAGE)
   const machine = describeMachine(values)
   const results = chooseLoads(values).map(({ title, load }) => ({ title, ...solve(machine, values, load) }))
+  if (values.svg !== undefined) writeFileSync(values.svg, drawFleets(results))
   console.log(
     values.json
       ? JSON.stringify({ costs: COSTS, machine, results }, null, 2)
@@ -51,9 +55,10 @@ function main() {
 }
 
 function describeOptions() {
-  const number = [...Object.keys(NUMBERS), ...MACHINE_NUMBERS].map((name) => [name, { type: 'string' }])
+  const numbers = Object.keys(NUMBERS).map((name) => [name, { type: 'string' }])
+  const texts = [...MACHINE_NUMBERS, 'svg'].map((name) => [name, { type: 'string' }])
   const flags = ['popular', 'tls', 'json', 'help'].map((name) => [name, { type: 'boolean', default: false }])
-  return Object.fromEntries([...number, ...flags])
+  return Object.fromEntries([...numbers, ...texts, ...flags])
 }
 
 function describeMachine({ threads, memory, gbit }) {

@@ -23,11 +23,13 @@ export function calculate({ machines, threads }, load, costs) {
   const pings = clients / load.pingSeconds
   const brokerIn = servers === 1 ? 0 : publicationsPerSecond + servers / load.heartbeatSeconds
   const brokerOut = traffic.forwarded + heartbeats
-  const busySeconds =
-    traffic.deliveries * costs.deliverySeconds +
-    publicationsPerSecond * costs.publishSeconds +
-    (traffic.forwarded + heartbeats) * costs.receiveSeconds +
-    pings * costs.pingSeconds
+  const busySeconds = {
+    deliveries: traffic.deliveries * costs.deliverySeconds,
+    publications: publicationsPerSecond * costs.publishSeconds,
+    forwarded: traffic.forwarded * costs.receiveSeconds,
+    heartbeats: heartbeats * costs.receiveSeconds,
+    pings: pings * costs.pingSeconds
+  }
   const connectionBytes =
     (load.isSecure ? costs.secureConnectionBytes : costs.connectionBytes) +
     costs.kernelBytes +
@@ -43,7 +45,9 @@ export function calculate({ machines, threads }, load, costs) {
     heartbeatsPerSecond: heartbeats,
     brokerBusy: (brokerIn + brokerOut) * costs.brokerSeconds,
     brokerBitsPerSecond: 8 * (brokerIn + brokerOut) * (payloadBytes + ENVELOPE_BYTES),
-    threadBusy: busySeconds / servers,
+    /** Of all threads together, by what it is for. */
+    busySeconds,
+    threadBusy: Object.values(busySeconds).reduce((sum, part) => sum + part, 0) / servers,
     machineBytes: (clients / machines) * connectionBytes + threads * costs.threadBytes,
     machineBitsPerSecond:
       (8 * (packets * (PACKET_BYTES + FRAME_BYTES) + traffic.deliveries * payloadBytes)) / machines

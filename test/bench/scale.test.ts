@@ -1,8 +1,11 @@
 // Owns that `bench/scale.mjs` calculates what a simulation finds. Says nothing about what things cost.
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { root } from '../run-node.js'
+import { cleanUp } from '../support/harness.js'
 import { random } from '../support/random.js'
 
 interface Result {
@@ -149,11 +152,16 @@ describe('bench/scale.mjs', () => {
     expect([at(10, 5), at(100, 5), at(100, 60)]).toEqual([(80 * 79) / 5, (800 * 799) / 5, (800 * 799) / 60])
   })
 
-  it('prints four cases of a million clients', () => {
-    const { status, stdout } = run()
+  it('prints four cases of a million clients, and draws them', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hotsocket-scale-'))
+    cleanUp(() => rmSync(folder, { recursive: true }))
+    const svg = join(folder, 'scale.svg')
+    const { status, stdout } = run('--svg', svg)
     const cases = stdout.trim().split('\n\n')
     expect([status, cases.length]).toEqual([0, 4])
     for (const one of cases) expect(one).toMatch(/^ {2}machines \(why so many\) +\d+ \(\w+\)$/m)
+    // Five parts in each bar and in the legend.
+    expect(readFileSync(svg, 'utf8').match(/<rect /g)).toHaveLength(5 * (4 + 1))
   })
 
   it.each([
