@@ -190,6 +190,44 @@ export function testBackplane(make: MakeBackplane): void {
     })
   })
 
+  it('stays with a server that drains until its last client has left', async () => {
+    const [one, two] = await joinAll(make, 2)
+    const near = await subscribe(one!, 'left')
+    const leaving = [
+      await subscribe(two!, 'news'),
+      await subscribe(two!, 'news'),
+      await subscribe(two!, 'news')
+    ]
+    let sent = 0
+    const feed = setInterval(() => {
+      one!.server.publish('news', String(sent))
+      sent++
+    }, 1)
+    cleanUp(() => clearInterval(feed))
+    two!.server.onclose = (client, code) => void two!.server.publish('left', `${client.id} ${code}`)
+    const counts = leaving.map(async ({ peer }) => {
+      for (let count = 0; ; count++) {
+        const { opcode, payload } = await peer.readMessage()
+        if (opcode === 8) {
+          peer.close(1012)
+          peer.end()
+          return count
+        }
+        expect(payload.toString()).toBe(String(count))
+      }
+    })
+    expect(await two!.server.drain({ jitterMs: 300 })).toMatchObject({
+      left: 3,
+      dropped: 0,
+      unsentMessages: 0
+    })
+    for (const count of await Promise.all(counts)) expect(count).toBeGreaterThan(0)
+    const told = await readTexts(near.peer, 3)
+    expect(told.sort()).toEqual(leaving.map(({ client }) => `${client.id} 1012`).sort())
+    await until(() => one!.backplane.serverCount() === 1, 'it has said goodbye')
+    expect(one!.backplane.clientCount()).toBe(1)
+  })
+
   it('is used by one server, which uses one', async () => {
     const one = await join(make)
     const spare = await make(QUICK)
