@@ -54,6 +54,8 @@ export class Extras {
   pieces: PieceKeeper | null = null
   /** What becomes of publications when this client does not keep up; null: what the publisher or the server says. */
   overflow: Overflow | null = null
+  /** What is to be done when no sequential handler is at work any more. */
+  #onidle: (() => void) | null = null
   #waiters: Waiters | null = null
   #pings: PingWaiters | null = null
 
@@ -66,6 +68,18 @@ export class Extras {
   /** Whether that is its id, which then was read. */
   isCalled(id: string): boolean {
     return this.#id === id
+  }
+
+  /** Has something done as soon as no sequential handler is at work. */
+  whenIdle(task: () => void): void {
+    this.#onidle = task
+  }
+
+  /** None is, or it waits for a message. */
+  becomeIdle(): void {
+    const task = this.#onidle
+    this.#onidle = null
+    task?.()
   }
 
   /** Who waits for something. */

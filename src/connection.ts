@@ -191,7 +191,14 @@ export class Connection<T = undefined> extends Subscriber<T> {
   /** @internal It is done. */
   letGo(): void {
     this.flags &= ~Flag.HANDLING
+    this.extras?.becomeIdle()
     this.resumeReading(Flag.PAUSED_BY_HANDLER)
+  }
+
+  /** @internal Calls `task` when no sequential handler is at work, but for one that waits for messages: now, or as soon as that is so. */
+  whenIdle(task: () => void): void {
+    if ((this.flags & Flag.PAUSED_BY_HANDLER) === 0) task()
+    else this.openExtras().whenIdle(task)
   }
 
   /** @internal */
@@ -246,6 +253,7 @@ export class Connection<T = undefined> extends Subscriber<T> {
       throw new WebSocketError('not-open', { detail: 'messages behind close() were dropped' })
     if (details !== null) return null
     const next = intake.wait()
+    extras.becomeIdle()
     const isPressed = this.pressureBytes > this.settings.lowWatermarkBytes
     const pressure = isPressed ? 0 : Flag.PAUSED_BY_PRESSURE
     this.resumeReading(Flag.PAUSED_BY_INTAKE | Flag.PAUSED_BY_HANDLER | pressure)

@@ -6,6 +6,8 @@ import type { DrainResult, ResolvedDrainOptions } from './drain-options.js'
 
 /** How often it looks who is to be asked, and whose queue is not empty yet. */
 const STEP_MS = 10
+/** The part of the time for which handlers that are at work are waited for. */
+const PATIENCE = 0.5
 
 /** Whose connections end. */
 export interface DrainSource<T> {
@@ -28,6 +30,8 @@ export class Drain<T> {
   /** The even steps begin a part of one later, so that few clients have no fixed moment either. */
   readonly #offset = Math.random()
   #askedCount = 0
+  /** Those whose turn has come, with a handler at work that may still answer. */
+  readonly #busy = new Set<Connection<T>>()
   /** Those who were asked, with something queued before the close frame. */
   readonly #reading = new Set<Connection<T>>()
   #leftCount = 0
@@ -69,9 +73,12 @@ export class Drain<T> {
     const { connections } = this.#source
     const { deadlineMs } = this.#options
     if (connections.size === 0 && !this.#source.isOpening()) return false
-    if (deadlineMs > 0 && performance.now() - this.#beganAt >= deadlineMs) return this.#giveUp()
+    const elapsedMs = performance.now() - this.#beganAt
+    if (deadlineMs > 0 && elapsedMs >= deadlineMs) return this.#giveUp()
     this.#meet()
     this.#ask()
+    if (deadlineMs > 0 && elapsedMs >= deadlineMs * PATIENCE)
+      for (const client of this.#busy) this.#dismiss(client)
     for (const client of this.#reading) if (!client.extendClose()) this.#reading.delete(client)
     return true
   }
@@ -93,6 +100,7 @@ export class Drain<T> {
   #watch(client: Connection<T>): void {
     void client.closed().then(({ wasClean }) => {
       this.#reading.delete(client)
+      this.#busy.delete(client)
       if (wasClean) this.#leftCount++
     })
   }
@@ -104,11 +112,17 @@ export class Drain<T> {
     const due = share === 1 ? this.#clients.length : Math.ceil(share * this.#clients.length - this.#offset)
     for (; this.#askedCount < due; this.#askedCount++) {
       const client = this.#clients[this.#askedCount]!
-      this.#source.release(client)
-      // From here on nothing is accepted for it any more, so that its queue has an end.
-      void client.close(this.#options.code, this.#options.reason)
-      this.#reading.add(client)
+      this.#busy.add(client)
+      client.whenIdle(() => this.#dismiss(client))
     }
+  }
+
+  #dismiss(client: Connection<T>): void {
+    if (!this.#busy.delete(client)) return
+    this.#source.release(client)
+    // From here on nothing is accepted for it any more, so that its queue has an end.
+    void client.close(this.#options.code, this.#options.reason)
+    this.#reading.add(client)
   }
 
   #giveUp(): boolean {
