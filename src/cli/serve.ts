@@ -4,7 +4,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
-import { type ServerOptions, WebSocketError } from '../index.js'
+import { CloseCode, type ServerOptions, WebSocketError } from '../index.js'
 import { BroadcastServer } from './broadcast-server.js'
 import { loadKeyPair } from './certificate.js'
 import { type Command, CommandError, type CommandStreams, ExitCode } from './command.js'
@@ -15,6 +15,8 @@ import { parseServeOptions, SERVE_HELP, type ServeOptions } from './serve-option
 import { readVersion } from './version.js'
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+/** What SIGTERM does: who reads slowly gets what is queued before the process ends. Service managers give it some ten seconds or more. */
+const DRAIN = { deadlineMs: 9000, jitterMs: 0, code: CloseCode.GOING_AWAY }
 
 /** Serves until the process gets SIGINT or SIGTERM. */
 export const serve: Command = async (args, streams) => {
@@ -33,7 +35,7 @@ async function run(options: ServeOptions, streams: CommandStreams): Promise<void
   server.http.on('request', createRequestListener(server, await loadPage()))
   await listen(server)
   streams.stdout.write(await greet(server, options, tls === null ? null : tls.cert))
-  const running = server.run()
+  const running = server.run({ drain: DRAIN })
   // Behind the server's own listeners, which `run` adds a moment later: once this is read, a second signal finds none.
   const announce = () => streams.stdout.write(describeStop(server.clients.size))
   await setImmediate()

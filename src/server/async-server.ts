@@ -25,6 +25,7 @@ import {
   type DrainOptions,
   type DrainResult,
   type ResolvedDrainOptions,
+  type RunOptions,
   resolveDrainOptions
 } from './drain-options.js'
 import { FrontDoor } from './front-door.js'
@@ -246,10 +247,12 @@ export class AsyncServer<T = undefined> extends DefaultHandlers<T> implements Se
   }
 
   /**
-   * Listens, if it does not yet, until `close` is called or the process gets SIGINT or SIGTERM, which closes it; a second
-   * signal ends the process at once. Rejects with WebSocketError 'listen-failed'.
+   * Listens, if it does not yet, until `close` is called or the process gets SIGINT or SIGTERM, which closes it, or with the option
+   * `drain` has it end gracefully; a second signal ends the process at once. Rejects with WebSocketError 'listen-failed', and as `drain`
+   * for wrong options.
    */
-  async run(): Promise<void> {
+  async run({ drain }: RunOptions = {}): Promise<void> {
+    if (drain !== undefined) resolveDrainOptions(drain)
     try {
       await (this.#listening ?? this.listen())
     } catch (error) {
@@ -258,6 +261,7 @@ export class AsyncServer<T = undefined> extends DefaultHandlers<T> implements Se
     }
     const onsignal = (signal: NodeJS.Signals) => {
       process.off('SIGINT', onsignal).off('SIGTERM', onsignal)
+      if (signal === 'SIGTERM' && drain !== undefined) return void this.drain(drain)
       this.#logger.info(`${signal}: closing ${this.clients.size} connections`)
       void this.close()
     }
@@ -281,7 +285,8 @@ export class AsyncServer<T = undefined> extends DefaultHandlers<T> implements Se
 
   /**
    * Ends gracefully: accepts nothing more, asks the clients to leave, each at a moment of its own within `jitterMs`, by a close
-   * frame behind all that is queued for it; then closes. Who is still there at `deadlineMs` is dropped; a client that does not answer
+   * frame behind all that is queued for it; then closes. A client of a `Server` is asked when the handler that is at work for it is done, but
+   * no later than after half of `deadlineMs`. Who is still there at `deadlineMs` is dropped; a client that does not answer
    * already closeTimeoutMs after the kernel has taken its close frame. Resolves when all is over. If it has begun before, that one
    * goes on; `close` cuts it short. Rejects with WebSocketError 'invalid-option', 'invalid-argument'.
    */

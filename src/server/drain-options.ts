@@ -17,6 +17,12 @@ export interface DrainOptions {
   reason?: string
 }
 
+/** Options of `AsyncServer.run`. */
+export interface RunOptions {
+  /** Has SIGTERM `drain` the server, with these options; SIGINT closes it. Default: both close it. */
+  drain?: DrainOptions
+}
+
 /** What a graceful end came to. */
 export interface DrainResult {
   /** Connections that were open at its beginning, or opened during it. */

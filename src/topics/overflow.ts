@@ -9,7 +9,7 @@ import { filterFault, matchesTopic } from './topic-name.js'
  * watermark waits. 'queue': it is sent all the same, as by `send`. 'drop-newest': it is dropped. 'drop-oldest': it waits, and
  * when more than `maxOverflowBytes` do, those that have waited longest are dropped. 'latest': it waits, and takes the place
  * of one that waits with the same key, which is dropped: for prices, positions. 'pause-publisher': it is sent, and the publishing
- * client (`from`) is not read until the slow one has caught up. 'close': the slow client is closed, with `overflowCloseCode`.
+ * client (`from`) is not read until the slow one has caught up; for a client of another server that is the same as 'queue'. 'close': the slow client is closed, with `overflowCloseCode`.
  */
 export type Overflow = 'queue' | 'drop-newest' | 'drop-oldest' | 'latest' | 'pause-publisher' | 'close'
 

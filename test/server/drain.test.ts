@@ -1,8 +1,24 @@
 import { createServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { AsyncServer, type Connection, type DrainOptions } from '../../src/index.js'
-import { cleanUp, connectTo, gate, guard, listenHttp, openAt, serve, until } from '../support/harness.js'
+import {
+  AsyncServer,
+  type AsyncServerOptions,
+  type Connection,
+  type DrainOptions,
+  Server
+} from '../../src/index.js'
+import {
+  cleanUp,
+  connectTo,
+  gate,
+  guard,
+  listenHttp,
+  openAt,
+  serve,
+  start,
+  until
+} from '../support/harness.js'
 import { RawClient, upgradeRequest } from '../support/raw-client.js'
 
 guard()
@@ -47,7 +63,7 @@ describe('drain', () => {
   })
 
   it('sends what is queued before the close frame, however long a client takes to read it', async () => {
-    const server = await serve({ closeTimeoutMs: 100 })
+    const server = await serve({ closeTimeoutMs: 400 })
     const [slow, quick] = (await openMany(server, 2)) as [RawClient, RawClient]
     slow.pause()
     const messages = Array.from({ length: 64 }, (_, index) => `${index} ${'x'.repeat(256 * 1024)}`)
@@ -58,7 +74,7 @@ describe('drain', () => {
     expect(await leave(quick)).toBe(1012)
     await until(() => server.clients.size === 1, 'the quick one has gone')
     // Longer than closeTimeoutMs: its time begins when it has got everything.
-    await delay(250)
+    await delay(600)
     expect(server.clients.size).toBe(1)
     slow.resume()
     for (const message of messages) expect((await slow.readText()) === message).toBe(true)
@@ -198,6 +214,28 @@ describe('drain', () => {
     ])
   })
 
+  it('is what SIGTERM does if run is told so; SIGINT closes', async () => {
+    for (const [signal, code] of [
+      ['SIGTERM', 1012],
+      ['SIGINT', 1001]
+    ] as const) {
+      const server = new AsyncServer({ host: '127.0.0.1', logLevel: 'silent' })
+      const running = server.run({ drain: { jitterMs: 0, deadlineMs: 20_000 } })
+      await until(() => server.port !== null, 'it listens')
+      const client = await openAt(server)
+      await until(() => server.clients.size === 1, 'it is open')
+      expect(process.listenerCount(signal)).toBe(1)
+      process.emit(signal, signal)
+      // A second one would end the process.
+      expect(process.listenerCount(signal)).toBe(0)
+      expect(await leave(client)).toBe(code)
+      await running
+    }
+    await expect(new AsyncServer().run({ drain: { jitterMs: -1 } })).rejects.toThrow(
+      'jitterMs must be an integer'
+    )
+  })
+
   it('of a server without clients, or that never listened, is over at once', async () => {
     const result = await new AsyncServer().drain()
     expect(result).toEqual(left(0))
@@ -246,5 +284,82 @@ describe('drain', () => {
     const server = await serve()
     await expect(server.drain(options as DrainOptions)).rejects.toThrow(text)
     expect(await openAt(server)).toBeInstanceOf(RawClient)
+  })
+})
+
+describe('drain of a Server', () => {
+  async function serveOneSequential(options: AsyncServerOptions) {
+    const server = await start(new Server({ host: '127.0.0.1', logLevel: 'silent', ...options }))
+    const peer = await openAt(server)
+    await until(() => server.clients.size === 1, 'it is open')
+    return { server, peer }
+  }
+
+  it('lets a handler at work end, so that its answer goes out', async () => {
+    const { passed, open } = gate()
+    const { server, peer } = await serveOneSequential({
+      async onmessage(client, message) {
+        client.send('begun')
+        await passed
+        client.send(`answer to ${message.payload}`)
+      }
+    })
+    peer.text('question')
+    expect(await peer.readText()).toBe('begun')
+    const drained = server.drain({ jitterMs: 0, deadlineMs: 20_000 })
+    await delay(50)
+    open()
+    expect(await peer.readText()).toBe('answer to question')
+    expect(await leave(peer)).toBe(1012)
+    expect(await drained).toEqual(left(1))
+  })
+
+  it('waits no longer when a handler waits for the next message', async () => {
+    const got: unknown[] = []
+    const { server, peer } = await serveOneSequential({
+      async onopen(client) {
+        for await (const { payload } of client) {
+          client.send('begun')
+          await delay(30)
+          got.push(payload)
+          client.send(payload)
+        }
+        got.push('end')
+      }
+    })
+    peer.text('one')
+    expect(await peer.readText()).toBe('begun')
+    const drained = server.drain({ jitterMs: 0, deadlineMs: 20_000 })
+    expect(await peer.readText()).toBe('one')
+    expect(await leave(peer)).toBe(1012)
+    expect(await drained).toMatchObject(left(1))
+    expect(got).toEqual(['one', 'end'])
+  })
+
+  it('asks a client whose handler does not end after half of the time', async () => {
+    const { passed, open } = gate()
+    cleanUp(open)
+    const { server, peer } = await serveOneSequential({ onopen: () => passed })
+    const result = server.drain({ jitterMs: 0, deadlineMs: 400 })
+    expect(await leave(peer)).toBe(1012)
+    expect(await result).toEqual(left(1))
+    expect((await result).durationMs).toBeGreaterThanOrEqual(200)
+  })
+
+  it('sends what was published to a client while its handler was at work', async () => {
+    const { passed, open } = gate()
+    const { server, peer } = await serveOneSequential({
+      onopen: (client) => client.subscribe('news'),
+      onmessage: () => passed
+    })
+    peer.text('question')
+    await until(() => server.metrics().messages.in === 1, 'its handler is at work')
+    const drained = server.drain({ jitterMs: 0, deadlineMs: 20_000 })
+    await delay(50)
+    expect(server.publish('news', 'late')).toBe(1)
+    open()
+    expect(await peer.readText()).toBe('late')
+    expect(await leave(peer)).toBe(1012)
+    expect(await drained).toEqual(left(1))
   })
 })
