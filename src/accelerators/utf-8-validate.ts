@@ -8,7 +8,8 @@
  * @module
  */
 
-import { kernels } from '../kernels/index.js'
+import { isUtf8 } from 'node:buffer'
+import { kernels, tier } from '../kernels/index.js'
 import { MAX_PIECE_BYTES, viewBytes } from './arguments.js'
 
 /**
@@ -16,9 +17,15 @@ import { MAX_PIECE_BYTES, viewBytes } from './arguments.js'
  * (ERR_INVALID_ARG_TYPE) for anything else. Source: RFC 6455 §8.1, RFC 3629 §4.
  */
 export function isValidUTF8(buffer: ArrayBufferView): boolean {
-  const bytes = viewBytes('buffer', buffer)
-  return bytes.length > MAX_PIECE_BYTES ? arePiecesValid(bytes) : kernels.validateUtf8(0, bytes) === 0
+  return isValid(viewBytes('buffer', buffer))
 }
+
+/** Without the addon Node.js' own function is the best there is. It refuses a detached array, which is empty. */
+const isValid: (bytes: Uint8Array) => boolean =
+  tier === 'js'
+    ? (bytes) => bytes.length === 0 || isUtf8(bytes)
+    : (bytes) =>
+        bytes.length > MAX_PIECE_BYTES ? arePiecesValid(bytes) : kernels.validateUtf8(0, bytes) === 0
 
 function arePiecesValid(bytes: Uint8Array): boolean {
   let state = 0
