@@ -1,7 +1,8 @@
-// A client on ws that is measured: see load.mjs.
+// A client on ws, or on what WS_MODULE names in its place, that is measured: see load.mjs.
 import { once } from 'node:events'
-import WebSocket from 'ws'
 import { runClient } from './load.mjs'
+
+const { WebSocket } = await import(process.env.WS_MODULE ?? 'ws')
 
 await runClient(async (url, onmessage, onclose) => {
   // hotsocket offers it only if it is asked to.

@@ -26,7 +26,7 @@ export function drawChart({ machine, contenders, cases }) {
   text { font: 13px system-ui, sans-serif; fill: #24292f }
   .heading { font-weight: 600 }
   .note { font-size: 12px; fill: #57606a }
-  .bar { fill: #8c959f } .engine { fill: #0969da } .native { fill: #218bff } .js { fill: #80ccff }
+  .bar { fill: #8c959f } .engine { fill: #0969da } .native { fill: #218bff } .js { fill: #80ccff } .face { fill: #8250df }
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .note { fill: #9198a1 } }
 </style>
 <title id="title">Messages per second echoed by, or to, hotsocket's tiers and others</title>

@@ -40,6 +40,12 @@ export const CONTENDERS = [
   hotsocket('engine'),
   hotsocket('native'),
   hotsocket('js'),
+  {
+    name: 'face',
+    label: 'hotsocket/ws engine',
+    ...onNode('ws.mjs', { WS_MODULE: 'hotsocket/ws', HOTSOCKET_TIER: 'engine' }),
+    tier: 'engine'
+  },
   { name: 'ws', label: 'ws', ...onNode('ws.mjs') },
   {
     name: 'ceiling',

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { MessageChannel } from 'node:worker_threads'
 import { connect } from '@nats-io/transport-node'
 import { createClient } from 'redis'
-import { WebSocketServer } from 'ws'
 import { brokerPort, runRelay } from './relay-roles.mjs'
 
+const { WebSocketServer } = await import(process.env.WS_MODULE ?? 'ws')
 const host = '127.0.0.1'
 const CHANNEL = 'topic'
 

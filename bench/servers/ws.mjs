@@ -1,11 +1,12 @@
-// An echo server on ws. Usage: ws.mjs VARIANT. Prints its port.
+// An echo server on ws, or on what WS_MODULE names in its place. Usage: ws.mjs VARIANT. Prints its port.
 import { createServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { createRequire } from 'node:module'
-import { WebSocketServer } from 'ws'
 import { answerHarness } from './answer-harness.mjs'
 import { makeCertificate } from './certificate.mjs'
 
+const { WS_MODULE = 'ws' } = process.env
+const { WebSocketServer } = await import(WS_MODULE)
 const require = createRequire(import.meta.url)
 const host = '127.0.0.1'
 
@@ -88,7 +89,7 @@ server.on('connection', (client) => {
   client.on('error', () => client.terminate())
 })
 server.on('listening', () => {
-  answerHarness(() => ({ description: describe(), sentCount }))
+  answerHarness(async () => ({ ...(WS_MODULE === 'ws' ? describe() : await describeFace()), sentCount }))
   console.log(server.address().port)
 })
 http?.listen(0, host)
@@ -103,5 +104,12 @@ function describe() {
     const isLoaded = Object.keys(require.cache).some((file) => file.includes(name) && file.endsWith('.node'))
     return `${name} ${require(`${name}/package.json`).version}${isLoaded ? '' : ' (there, not used)'}`
   })
-  return `ws ${require('ws/package.json').version} with ${addons.join(' and ')}`
+  return { description: `ws ${require('ws/package.json').version} with ${addons.join(' and ')}` }
+}
+
+async function describeFace() {
+  const { AsyncServer } = await import('hotsocket')
+  const { tier } = new AsyncServer()
+  const { version } = require('../../package.json')
+  return { description: `${WS_MODULE} ${version}, tier ${tier}`, tier }
 }
