@@ -5,6 +5,7 @@ import { BufferLimit } from './buffer-limit.js'
 import { Connection } from './connection.js'
 import type { ConnectionOwner, ConnectionSettings, SlowPolicy } from './connection-settings.js'
 import { ConnectionTimers } from './connection-timers.js'
+import type { BytePool } from './core/byte-pool.js'
 import { CloseCode, type CloseDetails } from './core/closing.js'
 import { Counters } from './core/counters.js'
 import type { Environment } from './core/environment.js'
@@ -33,6 +34,8 @@ export interface EndpointOptions<T> {
   readonly environment?: Environment
   /** As of `ProtocolSettings`. */
   readonly eagerTextBytes?: number
+  /** As of `ProtocolSettings`. */
+  readonly pool?: BytePool | null
   /** As of `ProtocolSettings`. */
   readonly answersPings?: boolean
   /** As of `ProtocolSettings`. */
@@ -92,6 +95,7 @@ export class Endpoint<T> {
       limits,
       environment = nodeEnvironment,
       eagerTextBytes,
+      pool,
       answersPings,
       echoesReason
     } = options
@@ -104,6 +108,7 @@ export class Endpoint<T> {
         limits,
         environment,
         ...(eagerTextBytes !== undefined && { eagerTextBytes }),
+        ...(pool != null && { pool }),
         ...(answersPings !== undefined && { answersPings }),
         ...(echoesReason !== undefined && { echoesReason })
       },
@@ -134,6 +139,8 @@ export class Endpoint<T> {
     const { open, head } = chooseCarrier(source, opened.head, opened.keepsStream === true)
     const openTransport = (handler: RowHandler) => {
       const transport = open(handler)
+      const { eagerTextBytes = 0 } = this.#settings.protocol
+      if (eagerTextBytes < 0) transport.keepTexts?.()
       if (opened.remote != null) transport.assumeRemote(opened.remote.address, opened.remote.port)
       if (opened.response !== undefined) {
         transport.queue.append(opened.response)

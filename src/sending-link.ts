@@ -3,7 +3,7 @@
 import type { SendOptions, SendStatus } from './connection-status.js'
 import { WebSocketError } from './core/errors.js'
 import { Opcode } from './core/header.js'
-import { describe, type Sendable } from './core/message.js'
+import { describe, type Sendable, TextMessage } from './core/message.js'
 import type { MessageStream, StreamOwner } from './core/message-stream.js'
 import { Link } from './link.js'
 import { MessageWriter, type WriterOwner } from './message-writer.js'
@@ -44,6 +44,15 @@ export abstract class SendingLink<T> extends Link<T> implements WriterOwner {
     }
     if (!isDeferred) queue.endMessage()
     return this.announce(isDeferred)
+  }
+
+  /** @internal Sends bytes that are known to be UTF-8 as a text message; as `send`. */
+  sendUtf8(bytes: Uint8Array): SendStatus {
+    const isUsual = this.receipts === null && this.settings.autoFragmentBytes === 0
+    if (!isUsual || !this.core.sendUtf8(bytes)) return this.send(TextMessage.fromValidUtf8(bytes))
+    this.settings.counters.messagesOut++
+    this.transport.queue.endMessage()
+    return this.announce(false)
   }
 
   /**

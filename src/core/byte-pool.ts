@@ -13,6 +13,8 @@ const MAX_SHARED_BYTES = BLOCK_BYTES / 4
 /** Of a run no more than so many times its first message is copied at once: what follows may be something else. */
 const RUN_FACTOR = 32
 
+const NO_BYTES = new Uint8Array(0)
+
 /**
  * Keeps messages of one piece. Those that stand one behind the other in a chunk are copied together, with the headers between
  * them: a copy of its own for each of them costs more than all else that is done with it.
@@ -20,8 +22,8 @@ const RUN_FACTOR = 32
 export class BytePool {
   readonly #View: ByteView
   readonly #allocate: (byteLength: number) => Uint8Array
-  #block: Uint8Array
-  #buffer: ArrayBufferLike
+  #block: Uint8Array = NO_BYTES
+  #buffer: ArrayBufferLike = NO_BYTES.buffer
   /** Where the block is free. */
   #used = 0
   /** The chunk at hand, what is copied of it, and what to add to an offset there to get one in the block. */
@@ -35,8 +37,6 @@ export class BytePool {
   constructor(View: ByteView, allocate: (byteLength: number) => Uint8Array) {
     this.#View = View
     this.#allocate = allocate
-    this.#block = allocate(BLOCK_BYTES)
-    this.#buffer = this.#block.buffer
   }
 
   /** Tells that other bytes stand in a chunk, or in the same one; those up to `end` are of one connection. Call it before `keep`. */

@@ -31,6 +31,12 @@ export function checkHeader(
   return shortLength >= 126 && length < (shortLength === 126 ? 126 : 65536) ? 'length-not-minimal' : null
 }
 
+/** A frame's first two bytes, for the text of an error. */
+export function describeHeader(header: number): string {
+  const hex = (byte: number) => `0x${(byte & 0xff).toString(16).padStart(2, '0')}`
+  return `frame header ${hex(header)} ${hex(header >>> 8)}`
+}
+
 /** A frame's length of its two words. */
 export function frameLength(lengthLow: number, lengthHigh: number): number {
   return lengthHigh * 0x1_0000_0000 + (lengthLow >>> 0)

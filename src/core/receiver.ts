@@ -1,12 +1,12 @@
 // Owns every rule of RFC 6455 about what may arrive, driven by the rows of the segment table, and makes messages of
 // frames. Must not know sockets, the closing handshake's states, or any extension by name.
 import { Arriving } from './arriving.js'
-import { Assembler, keepBytes } from './assembler.js'
+import { Assembler } from './assembler.js'
 import { Decoder, type DecoderHandler, type DecodingHook } from './decoder.js'
 import { type ErrorCode, type ViolationCode, WebSocketError } from './errors.js'
 import type { ExtensionData } from './extension.js'
 import { HeaderBit, Opcode } from './header.js'
-import { checkHeader, frameLength } from './header-rules.js'
+import { checkHeader, describeHeader, frameLength } from './header-rules.js'
 import { ROW_WORDS, Row, RowFlag, TEXT_SHIFT } from './layout.js'
 import { BinaryMessage, type Message, TextMessage } from './message.js'
 import { type Piece, type PieceHandler, tellPiece, tellWhole } from './pieces.js'
@@ -105,6 +105,7 @@ export abstract class Receiver implements DecoderHandler {
     texts: readonly string[] = NO_TEXTS
   ): number {
     this.#flow |= Flow.BUSY
+    this.terms.pool?.beginRows(table, from, to)
     try {
       return this.receiveEach(table, from, to, chunk, texts)
     } catch (error) {
@@ -138,7 +139,7 @@ export abstract class Receiver implements DecoderHandler {
           table[at + Row.LENGTH_HIGH]!
         )
         if (violation !== null) {
-          this.violate(violation, `frame header ${hex(header)} ${hex(header >>> 8)}`)
+          this.violate(violation, describeHeader(header))
           return to
         }
       }
@@ -265,12 +266,15 @@ export abstract class Receiver implements DecoderHandler {
   ): void {
     const isAscii = (kind & RowFlag.ASCII) !== 0
     if (first === FINAL_BINARY) {
-      this.receiveMessage(new BinaryMessage(keepBytes(chunk, start, end)))
+      this.receiveMessage(new BinaryMessage(this.terms.keep(chunk, start, end)))
     } else if (isAscii && end - start <= this.terms.eagerTextBytes) {
       this.receiveMessage(new TextMessage(this.terms.environment.decodeLatin1(chunk, start, end)))
     } else if (isAscii || this.isValidUtf8(chunk.subarray(start, end))) {
       this.receiveMessage(
-        TextMessage.fromValidUtf8(keepBytes(chunk, start, end), this.terms.environment.kernels.decodeUtf8)
+        TextMessage.fromValidUtf8(
+          this.terms.keep(chunk, start, end),
+          this.terms.environment.kernels.decodeUtf8
+        )
       )
     } else {
       this.violate('invalid-utf8')
@@ -393,8 +397,4 @@ export abstract class Receiver implements DecoderHandler {
     this.#message = this.#control = null
     this.receiveViolation(error)
   }
-}
-
-function hex(byte: number): string {
-  return `0x${(byte & 0xff).toString(16).padStart(2, '0')}`
 }

@@ -90,6 +90,11 @@ export class Sender {
     else this.#writeFrame(output, HeaderBit.FIN | Opcode.BINARY, payload)
   }
 
+  /** Sends bytes of UTF-8 as text, as `sendPayload` does it. */
+  sendUtf8(output: Output, bytes: Uint8Array): void {
+    this.#writeFrame(output, HeaderBit.FIN | Opcode.TEXT, bytes)
+  }
+
   /** Sends one frame of a message as it is, but for the hooks for frames. Returns an error if one of them threw. */
   sendFrame(output: Output, frame: ExtensionData, mask?: boolean): WebSocketError | null {
     const encoded = this.#encodeFrame(frame)

@@ -1,5 +1,7 @@
 // Owns what all connections that agreed on the same have in common, so that none of them has to hold it. Must not know any
 // extension by name.
+import { keepBytes } from './assembler.js'
+import type { BytePool } from './byte-pool.js'
 import type { Environment } from './environment.js'
 import { WebSocketError } from './errors.js'
 import { type NegotiatedExtension, toExtensionError } from './extension.js'
@@ -20,6 +22,8 @@ export interface ProtocolSettings {
    * is read. Default 1024; -1: none is.
    */
   readonly eagerTextBytes?: number
+  /** Keeps whole messages of one frame, whose bytes are of its kind then. Default: each has memory of its own. */
+  readonly pool?: BytePool | null
   /** Whether pings are answered without further ado. Default true, as RFC 6455 §5.5.2 asks for. */
   readonly answersPings?: boolean
   /** Whether the answer to a close frame repeats its reason as well as its code. Default false. */
@@ -39,6 +43,7 @@ export class Terms implements ProtocolSettings {
   readonly eagerTextBytes: number
   readonly answersPings: boolean
   readonly echoesReason: boolean
+  readonly pool: BytePool | null
   /** As negotiated: in the order of sending. */
   readonly extensions: readonly NegotiatedExtension[]
   /** In the order of receiving: the last one negotiated comes first. */
@@ -62,6 +67,7 @@ export class Terms implements ProtocolSettings {
     this.eagerTextBytes = settings.eagerTextBytes ?? EAGER_TEXT_BYTES
     this.answersPings = settings.answersPings ?? true
     this.echoesReason = settings.echoesReason ?? false
+    this.pool = settings.pool ?? null
     this.extensions = extensions
     this.decoders = extensions.toReversed()
     this.isPlain = extensions.length === 0
@@ -82,6 +88,11 @@ export class Terms implements ProtocolSettings {
     const terms = new Terms(settings, NO_EXTENSIONS)
     plainTerms.set(settings, terms)
     return terms
+  }
+
+  /** Keeps a message's bytes: see `keepBytes`, `BytePool.keep`. */
+  keep(chunk: Uint8Array, start: number, end: number): Uint8Array {
+    return this.pool === null ? keepBytes(chunk, start, end) : this.pool.keep(chunk, start, end)
   }
 
   /** Which reserved bits a frame that arrives may have. Source: RFC 6455 §5.2. */

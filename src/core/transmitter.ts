@@ -83,6 +83,13 @@ export abstract class Transmitter extends Receiver {
       : this.sendBy(message, () => this.terms.sender.sendMessage(this.output, message, choices))
   }
 
+  /** Sends bytes that are known to be UTF-8 as text, without making a message. Returns false if that takes `send`. */
+  sendUtf8(bytes: Uint8Array): boolean {
+    if (!this.terms.isPlain || this.line !== null || !this.mayMessage) return false
+    this.terms.sender.sendUtf8(this.output, bytes)
+    return true
+  }
+
   /** Whether messages with that opcode may be sent: others need an extension that was not negotiated. */
   knowsOpcode(opcode: number): boolean {
     return opcode === Opcode.TEXT || opcode === Opcode.BINARY || this.terms.hasOpcode(opcode)

@@ -10,6 +10,7 @@ import type { WebSocketError } from '../core/errors.js'
 import type { Message } from '../core/message.js'
 import type { Role } from '../core/terms.js'
 import { Endpoint } from '../endpoint.js'
+import { createBufferPool } from '../kernels/buffer-pool.js'
 import { createLogger } from '../log.js'
 import { COMMON_DEFAULTS, type CommonOptions, limitsOf } from './options.js'
 import type { Session } from './session.js'
@@ -43,6 +44,7 @@ class SessionOwner extends DefaultHandlers<Session> {
 
 const owner = new SessionOwner()
 const timers = new ConnectionTimers()
+const pool = createBufferPool()
 const counters = new Counters()
 const logger = createLogger('error')
 
@@ -61,6 +63,7 @@ export function createEndpoint(
     environment,
     // 'message' gives text as bytes.
     eagerTextBytes: -1,
+    pool,
     answersPings: options.autoPong ?? COMMON_DEFAULTS.autoPong,
     echoesReason: true,
     lowWatermarkBytes: 64 * 1024,

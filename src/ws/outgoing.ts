@@ -47,9 +47,14 @@ export class Outgoing {
 
   /** Sends a message, or a fragment of one. Throws TypeError for what has no bytes. */
   send(data: unknown, options: MessageOptions | undefined, callback: SendCallback | undefined): void {
-    if (typeof data === 'string' && options === undefined && this.#isFree) {
-      this.#report(this.#connection, data, undefined, callback)
-      return
+    if (callback === undefined && this.#line === null && this.#writer === null && isUsual(options)) {
+      // The hot path: no closure, no options, no message.
+      if (typeof data === 'string' && options?.binary !== true) return void this.#connection.send(data)
+      if (data instanceof Uint8Array) {
+        if (options?.binary === false) this.#connection.sendUtf8(data)
+        else this.#connection.send(data)
+        return
+      }
     }
     if (data instanceof Blob) return this.#sendBlob(data, options ?? NO_OPTIONS, callback)
     const isText = typeof data === 'string'
@@ -98,10 +103,6 @@ export class Outgoing {
     const parts = [head!.subarray(start), ...rest].filter(({ length }) => length > 0)
     const payload = parts.length === 1 ? parts[0]! : Buffer.concat(parts)
     this.send(payload, { binary: opcode === Opcode.BINARY }, callback)
-  }
-
-  get #isFree(): boolean {
-    return this.#line === null && this.#writer === null
   }
 
   #send(data: string | Uint8Array, options: MessageOptions, callback: SendCallback | undefined): void {
@@ -187,6 +188,14 @@ export function toBytes(data: unknown): Uint8Array {
   if (data === undefined || data === null || data === false) return NO_BYTES
   if (ArrayBuffer.isView(data)) return Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   return Buffer.from(data as ArrayBuffer)
+}
+
+/** Whether nothing is said of how a message goes out. */
+function isUsual(options: MessageOptions | undefined): boolean {
+  return (
+    options === undefined ||
+    (options.compress === undefined && options.mask === undefined && options.fin !== false)
+  )
 }
 
 function toSendable(data: string | Uint8Array, isBinary: boolean): Sendable {

@@ -1,4 +1,6 @@
 // Owns the forms in which `ws` gives payloads to programs. Must not know where they come from.
+// The global one is a getter, which takes longer than the test that it is for.
+import { Buffer } from 'node:buffer'
 import { type Message, TextMessage } from '../core/message.js'
 import type { BinaryType, RawData } from './websocket.js'
 
