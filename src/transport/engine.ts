@@ -267,7 +267,8 @@ export class EngineLoop {
       const kind = table[at + Row.KIND]! & 0xff
       let end = row + 1
       if (kind === RowKind.SEGMENT) end = this.#endOfRun(row, to, slot, generation)
-      const transport = this.#transports[slot]
+      // A row about a listener has that one's number, which some slot has, too.
+      const transport = kind === RowKind.REFUSED ? null : this.#transports[slot]
       // An earlier row's handler may have closed it.
       if (transport != null && transport.generation === generation) {
         if (kind === RowKind.SEGMENT) this.#handOver(transport, row, end, texts)
