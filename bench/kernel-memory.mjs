@@ -1,8 +1,9 @@
-// Shows what the kernel keeps for connections, by its own figures: npm run bench:kernel -- [CONNECTIONS]
+// Shows what the kernel keeps for connections, by its own figures: node bench/kernel-memory.mjs [--connections N] [--quick]
 // Both ends are on this machine, so half of it is the server's. Needs root, as /proc/slabinfo does; other programs' sockets count, too.
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { CONTENDERS, LOAD } from './harness/contenders.mjs'
 import { generate, openFilesLimit, Server } from './harness/process.mjs'
 
@@ -17,18 +18,17 @@ const OF_SOCKETS = /^(TCP|sock_inode_cache|dentry|filp|eventpoll_|ep_head|lsm_|s
 /** Of less than that per connection nothing is told. */
 const LEAST_BYTES = 8
 
-const MUTE = {
-  clients: 64,
-  bytes: 65_536,
-  'total-bytes': 1_500_000_000,
-  'quiet-ms': 1000,
-  'limit-ms': 30_000
-}
+/** What clients send that never read, all together. */
+const TOTAL_BYTES = 1_500_000_000
+const QUICK_TOTAL_BYTES = 24_000_000
+const MUTE = { clients: 64, bytes: 65_536, 'quiet-ms': 1000, 'limit-ms': 30_000 }
 
 if (spawnSync('make', ['-C', fileURLToPath(new URL('native', import.meta.url))]).status !== 0)
   throw new Error('the load generator needs make and g++')
-const wanted = Number(process.argv[2] ?? 19_000)
-const connections = Math.min(wanted, openFilesLimit() - SPARE_FILES)
+const { values } = parseArgs({
+  options: { connections: { type: 'string', default: '19000' }, quick: { type: 'boolean', default: false } }
+})
+const connections = Math.min(Number(values.connections), openFilesLimit() - SPARE_FILES)
 const server = await Server.start(CONTENDERS.find(({ name }) => name === 'engine').server, 'payload')
 try {
   await showIdle()
@@ -66,7 +66,12 @@ async function showMute() {
   const timer = setInterval(() => {
     peak = Math.max(peak, readFigures().queueBytes - before)
   }, SAMPLE_MS)
-  await generate(LOAD, 'mute', { port: server.port, ...MUTE }, PATIENCE_MS)
+  await generate(
+    LOAD,
+    'mute',
+    { port: server.port, ...MUTE, 'total-bytes': values.quick ? QUICK_TOTAL_BYTES : TOTAL_BYTES },
+    PATIENCE_MS
+  )
   clearInterval(timer)
   const each = (peak / MUTE.clients / KIB).toFixed(0)
   console.log(

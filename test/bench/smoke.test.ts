@@ -103,8 +103,10 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-async function bench(...parameters: string[]) {
-  const child = spawn(process.execPath, ['bench/run.mjs', ...parameters], { cwd: root })
+const bench = (...parameters: string[]) => run('bench/run.mjs', ...parameters)
+
+async function run(...parameters: string[]) {
+  const child = spawn(process.execPath, parameters, { cwd: root })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -159,6 +161,20 @@ describe.skipIf(process.platform !== 'linux' || !hasCompiler)(
         expect(readFileSync(svg, 'utf8').split(`<rect class="bar ${contender}"`)).toHaveLength(ECHO_COUNT + 1)
       }
     )
+
+    it.skipIf(process.getuid?.() !== 0)('tells what the kernel keeps (needs root)', async () => {
+      const { status, stdout, stderr } = await run(
+        'bench/kernel-memory.mjs',
+        '--quick',
+        '--connections',
+        '300'
+      )
+      expect(status, stderr).toBe(0)
+      const [, bytes] = /^ {2}TCP +(\d+) B$/m.exec(stdout) ?? []
+      // Two sockets, of which none is below a KiB.
+      expect(Number(bytes)).toBeGreaterThan(2048)
+      expect(stdout).toMatch(/^64 clients that send and never read: at most \d+ KiB of queues each/m)
+    })
 
     it('has a test of each case above', async () => {
       const { stdout } = await bench('--help')
