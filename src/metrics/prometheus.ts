@@ -8,6 +8,7 @@ import type { ServerMetrics } from './server-metrics.js'
 /** What a `Registry` of `prom-client` is asked for (version 14 or newer). */
 export interface MetricsRegistry {
   registerMetric(metric: RegisteredMetric): void
+  getSingleMetric(name: string): unknown
   removeSingleMetric(name: string): void
 }
 
@@ -33,6 +34,7 @@ type Labels = Readonly<Record<string, string>>
 class Exported {
   /** With their labels. */
   readonly servers = new Map<MeteredServer, Labels>()
+  readonly #metrics = METRICS.map((metric) => new ExportedMetric(metric, this))
   #snapshots: readonly (readonly [Labels, ServerMetrics])[] | null = null
 
   /** The figures of all, taken once however many metrics the registry asks for at a time. */
@@ -44,6 +46,28 @@ class Exported {
       })
     }
     return this.#snapshots
+  }
+
+  /** Whether the registry has them; it may have been cleared. */
+  isIn(registry: MetricsRegistry): boolean {
+    const [first] = this.#metrics
+    return registry.getSingleMetric(first!.name) === first
+  }
+
+  /** Puts all metrics into a registry, or none. Throws WebSocketError 'invalid-argument'. */
+  register(registry: MetricsRegistry): void {
+    const registered: string[] = []
+    try {
+      for (const metric of this.#metrics) {
+        registry.registerMetric(metric)
+        registered.push(metric.name)
+      }
+    } catch (cause) {
+      // Something else has one of the names.
+      for (const name of registered) registry.removeSingleMetric(name)
+      const detail = `the registry does not take the metrics of a server: ${(cause as Error).message}`
+      throw new WebSocketError('invalid-argument', { detail, cause })
+    }
   }
 }
 
@@ -59,20 +83,21 @@ export function exportMetrics(
     const detail = `exportMetrics takes a Registry of prom-client, not ${describe(registry)}`
     throw new WebSocketError('invalid-argument', { detail })
   }
-  const exported = exportedTo.get(registry) ?? new Exported()
+  const known = exportedTo.get(registry)
+  const exported = known?.isIn(registry) ? known : new Exported()
   const { servers } = exported
   for (const [other, taken] of servers) {
     if (other !== server && sortedText(taken) !== sortedText(labels)) continue
     const detail = `the registry has metrics of a server with the labels ${JSON.stringify(taken)} already; give this one others`
     throw new WebSocketError('invalid-argument', { detail })
   }
-  if (servers.size === 0) {
-    for (const metric of METRICS) registry.registerMetric(new ExportedMetric(metric, exported))
+  if (exported !== known) {
+    exported.register(registry)
     exportedTo.set(registry, exported)
   }
   servers.set(server, { ...labels })
   return () => {
-    if (!servers.delete(server) || servers.size > 0) return
+    if (!servers.delete(server) || servers.size > 0 || exportedTo.get(registry) !== exported) return
     exportedTo.delete(registry)
     for (const { name } of METRICS) registry.removeSingleMetric(name)
   }

@@ -137,8 +137,8 @@ export class AsyncServer<T = undefined> extends DefaultHandlers<T> implements Se
 
   /**
    * Has a `Registry` of `prom-client` show its metrics, which are read when the registry is; several servers may share one if their
-   * `labels` differ. Returns what ends that. Throws WebSocketError 'invalid-argument' for another object, and for labels that
-   * another server of the registry has.
+   * `labels` differ. Returns what ends that. Throws WebSocketError 'invalid-argument' for another object, for labels that
+   * another server of the registry has, and if something else has one of the names.
    *
    * @example
    * server.exportMetrics(register) // import { register } from 'prom-client'

@@ -1,4 +1,4 @@
-import { AggregatorRegistry, Registry } from 'prom-client'
+import { AggregatorRegistry, Gauge, Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
 import { MemoryHub, memoryBackplane } from '../../src/adapters/memory.js'
 import { AsyncServer, METRICS } from '../../src/index.js'
@@ -68,6 +68,38 @@ describe('exportMetrics', () => {
     removeNews()
     expect(await registry.metrics()).toBe('\n')
     chat.exportMetrics(registry)
+    expect(await linesOf(registry, 'hotsocket_clients')).toEqual(['hotsocket_clients 0'])
+  })
+
+  it('shows them again after the registry was cleared', async () => {
+    const registry = new Registry()
+    const [chat, news] = [await serve(), await serve()]
+    const remove = chat.exportMetrics(registry)
+    registry.clear()
+    chat.exportMetrics(registry)
+    news.exportMetrics(registry, { labels: { server: 'news' } })
+    expect(await linesOf(registry, 'hotsocket_clients')).toEqual([
+      'hotsocket_clients 0',
+      'hotsocket_clients{server="news"} 0'
+    ])
+    // That one is over.
+    remove()
+    expect(await linesOf(registry, 'hotsocket_clients')).toHaveLength(2)
+  })
+
+  it('leaves the registry as it was if a metric of the application has one of the names', async () => {
+    const registry = new Registry()
+    const other = new Gauge({ name: 'hotsocket_topics', help: 'of the application', registers: [registry] })
+    const server = await serve()
+    expect(() => server.exportMetrics(registry)).toThrow(
+      expect.objectContaining({
+        code: 'invalid-argument',
+        message: expect.stringContaining('hotsocket_topics')
+      })
+    )
+    expect(registry.getMetricsAsArray()).toEqual([other])
+    registry.clear()
+    server.exportMetrics(registry)
     expect(await linesOf(registry, 'hotsocket_clients')).toEqual(['hotsocket_clients 0'])
   })
 
