@@ -96,6 +96,14 @@ export const METRICS: readonly Metric[] = [
     samples: ({ queue }) => one(queue.bytes)
   },
   {
+    name: 'hotsocket_queue_publication_bytes',
+    title: 'Publications that wait',
+    kind: 'gauge',
+    unit: 'bytes',
+    help: 'Publications that wait outside of the send queues for clients that do not keep up, as overflow says.',
+    samples: ({ queue }) => one(queue.publicationBytes)
+  },
+  {
     name: 'hotsocket_queue_clients',
     title: 'Clients that wait',
     kind: 'gauge',

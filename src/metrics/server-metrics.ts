@@ -45,6 +45,8 @@ export interface ServerMetrics {
   readonly queue: {
     /** Bytes that wait in the send queues of all clients. */
     readonly bytes: number
+    /** About how many bytes of publications wait outside of these for clients that do not keep up: `overflow` 'drop-oldest' and 'latest'. */
+    readonly publicationBytes: number
     /** Clients whose bytes the kernel has refused. */
     readonly clients: number
     /** For how long, in ms, the one of them that has waited longest has had no empty queue; 0 if there is none. */
@@ -83,9 +85,11 @@ export interface MetricsSource {
 export function takeMetrics(source: MetricsSource): ServerMetrics {
   const { connections, counters, topics, backplane, extensions } = source
   let queuedBytes = 0
+  let publicationBytes = 0
   let bytesOut = counters.finishedBytesOut
   for (const connection of connections) {
     queuedBytes += connection.bufferedAmount
+    publicationBytes += connection.waitingBytes
     bytesOut += connection.sentBytes
   }
   const engine = threadEngine()
@@ -101,7 +105,12 @@ export function takeMetrics(source: MetricsSource): ServerMetrics {
       publicationsDropped: topics.droppedCount
     },
     bytes: { in: counters.bytesIn, out: bytesOut },
-    queue: { bytes: queuedBytes, clients: counters.waiting.size, oldestMs: oldestOf(counters) },
+    queue: {
+      bytes: queuedBytes,
+      publicationBytes,
+      clients: counters.waiting.size,
+      oldestMs: oldestOf(counters)
+    },
     topics: topics.size,
     backplane,
     closes: [...counters.closes].map(([key, count]) => toCloseCount(key, count)),

@@ -145,7 +145,10 @@ describe('exportMetrics', () => {
       const { metrics } = server
       const oldestMs = 1000 * (index + 1)
       Object.assign(server, {
-        metrics: () => ({ ...metrics.call(server), queue: { bytes: 5, clients: 1, oldestMs } })
+        metrics: () => ({
+          ...metrics.call(server),
+          queue: { bytes: 5, publicationBytes: 3, clients: 1, oldestMs }
+        })
       })
       const registry = new Registry()
       server.exportMetrics(registry)
@@ -156,6 +159,7 @@ describe('exportMetrics', () => {
       clients: 2,
       topics: 2,
       queue_bytes: 10,
+      queue_publication_bytes: 6,
       queue_age_seconds: 2,
       backplane_servers: 2,
       backplane_up: 1

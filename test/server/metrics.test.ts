@@ -26,7 +26,7 @@ describe('metrics', () => {
       handshakes: {},
       messages: { in: 0, out: 0, refused: 0, unsent: 0, publicationsDropped: 0 },
       bytes: { in: 0, out: 0 },
-      queue: { bytes: 0, clients: 0, oldestMs: 0 },
+      queue: { bytes: 0, publicationBytes: 0, clients: 0, oldestMs: 0 },
       topics: 0,
       backplane: null,
       closes: [],
@@ -124,7 +124,7 @@ describe('metrics', () => {
     await until(() => server.clients.size === 0, 'it is over')
     client.send('too late')
     const { queue, messages, closes } = server.metrics()
-    expect(queue).toEqual({ bytes: 0, clients: 0, oldestMs: 0 })
+    expect(queue).toEqual({ bytes: 0, publicationBytes: 0, clients: 0, oldestMs: 0 })
     expect(messages).toMatchObject({ out: 40, unsent: queuedMessages, refused: 1 })
     expect(closes).toEqual([{ initiator: 'local', code: 1006, count: 1 }])
   })
@@ -139,7 +139,7 @@ describe('metrics', () => {
     await until(() => server.metrics().queue.clients === 1, 'the kernel refuses bytes')
     peer.resume()
     await until(() => server.metrics().queue.bytes === 0, 'all is sent')
-    expect(server.metrics().queue).toEqual({ bytes: 0, clients: 0, oldestMs: 0 })
+    expect(server.metrics().queue).toEqual({ bytes: 0, publicationBytes: 0, clients: 0, oldestMs: 0 })
   })
 
   it('tell round-trip times', async () => {
@@ -179,6 +179,22 @@ describe('metrics', () => {
       ratioIn: deflated.length / plain.length,
       ratioOut: codedBytesOut / plain.length
     })
+  })
+
+  it('tell what of publications waits outside of the queues for clients that do not keep up', async () => {
+    const { server, peer, client } = await serveOne({ overflow: 'drop-oldest' })
+    client.subscribe('a')
+    peer.pause()
+    await until(() => {
+      client.send(new Uint8Array(64 * 1024))
+      return client.bufferedAmount > 1024 * 1024
+    }, 'the kernel refuses bytes')
+    const { bytes } = server.metrics().queue
+    for (let index = 0; index < 10; index++) server.publish('a', new Uint8Array(1000))
+    expect(server.metrics().queue).toMatchObject({ bytes, publicationBytes: 10 * (1000 + 64) })
+    peer.resume()
+    await until(() => server.metrics().queue.bytes === 0, 'all is sent')
+    expect(server.metrics().queue.publicationBytes).toBe(0)
   })
 
   it('count subscriptions and dropped publications', async () => {
