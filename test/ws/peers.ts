@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import type * as Ws from 'ws'
-import { cleanUp, gate, openAt } from '../support/harness.js'
+import { cleanUp, connectTo, gate, openAt } from '../support/harness.js'
 import type { RawClient } from '../support/raw-client.js'
 import { acceptance, serveRaw } from '../support/raw-server.js'
 import { TcpPeer } from '../support/tcp.js'
@@ -124,6 +124,32 @@ export async function openAtRawPeer(
   const socket = await openClient(subject, url, options)
   await accepted.passed
   return { socket, peer: peer!, request: requests[0]! }
+}
+
+/** Sends a request to a server of a subject; gives all that it answers until it ends. */
+export async function answerTo(
+  subject: Subject,
+  request: string,
+  options: ServerOptions = {}
+): Promise<string> {
+  const { server, port } = await serveWs(subject, options)
+  server.on('connection', (socket) => socket.terminate())
+  const peer = await connectTo({ port })
+  peer.write(request)
+  return `${await peer.readRest()}`
+}
+
+/** The whole answer to a request that is refused. */
+export function refusal(status: string, body: string, fields: readonly string[] = []): string {
+  return [
+    `HTTP/1.1 ${status}`,
+    'Connection: close',
+    'Content-Type: text/html',
+    `Content-Length: ${body.length}`,
+    ...fields,
+    '',
+    body
+  ].join('\r\n')
 }
 
 /** A frame as it is on the wire. */

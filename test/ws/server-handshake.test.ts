@@ -1,47 +1,15 @@
-// How a server answers opening handshakes (ws.md "verifyClient", "handleProtocols", "server.handleUpgrade", "server.shouldHandle",
-// "Event: 'headers'", "Event: 'wsClientError'").
-import { once } from 'node:events'
+// How a server answers opening handshakes (ws.md "handleProtocols", "server.handleUpgrade", "server.shouldHandle", "Event:
+// 'headers'", "Event: 'wsClientError'").
 import type { IncomingMessage } from 'node:http'
-import { createServer as createHttps } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import type { WebSocket as WsSocket } from 'ws'
-import { certificate } from '../support/certificate.js'
 import { cleanUp, connectTo, guard, listenHttp, until } from '../support/harness.js'
 import { encodeFrame, KEY, RawClient, upgradeRequest } from '../support/raw-client.js'
-import { nextOf, openClient, type ServerOptions, serveRawPeer, serveWs } from './peers.js'
-import { type Subject, subjects } from './subjects.js'
+import { answerTo, nextOf, refusal, serveRawPeer, serveWs } from './peers.js'
+import { subjects } from './subjects.js'
 
 guard()
-
-/** What verifyClient is given. */
-interface Asked {
-  readonly origin: string
-  readonly secure: boolean
-  readonly req: IncomingMessage
-}
-
-/** Sends a request to a server of a subject; gives all that it answers until it ends. */
-async function answerTo(subject: Subject, request: string, options: ServerOptions = {}): Promise<string> {
-  const { server, port } = await serveWs(subject, options)
-  server.on('connection', () => expect.unreachable())
-  const peer = await connectTo({ port })
-  peer.write(request)
-  return `${await peer.readRest()}`
-}
-
-/** The whole answer to a request that is refused. */
-function refusal(status: string, body: string, fields: readonly string[] = []): string {
-  return [
-    `HTTP/1.1 ${status}`,
-    'Connection: close',
-    'Content-Type: text/html',
-    `Content-Length: ${body.length}`,
-    ...fields,
-    '',
-    body
-  ].join('\r\n')
-}
 
 const without = (name: string) => upgradeRequest().replace(new RegExp(`^${name}: .*\r\n`, 'm'), '')
 const withField = (name: string, value: string) =>
@@ -228,111 +196,6 @@ describe.each(subjects)('$name: subprotocols', (subject) => {
   it('does not call handleProtocols when the client asks for none', async () => {
     const { socket } = await serveRawPeer(subject, { handleProtocols: () => expect.unreachable() })
     expect(socket.protocol).toBe('')
-  })
-})
-
-describe.each(subjects)('$name: verifyClient', (subject) => {
-  const request = upgradeRequest('/a', ['Origin: http://example.com'])
-
-  it('decides by what it returns: 401', async () => {
-    const seen: unknown[] = []
-    const answer = await answerTo(subject, request, {
-      verifyClient: (info: Asked) => {
-        seen.push(info.origin, info.secure, info.req.url)
-        return false
-      }
-    })
-    expect([answer, seen]).toEqual([
-      refusal('401 Unauthorized', 'Unauthorized'),
-      ['http://example.com', false, '/a']
-    ])
-  })
-
-  it('accepts by returning true', async () => {
-    const { socket } = await serveRawPeer(subject, { verifyClient: () => true })
-    expect(socket.readyState).toBe(1)
-  })
-
-  it('with two parameters decides later; 401 is the default', async () => {
-    const answer = await answerTo(subject, request, {
-      verifyClient: (_, done) => setImmediate(done, false)
-    })
-    expect(answer).toBe(refusal('401 Unauthorized', 'Unauthorized'))
-  })
-
-  it('with two parameters says the status, the body and further fields', async () => {
-    const answer = await answerTo(subject, request, {
-      verifyClient: (_, done) => setImmediate(done, false, 503, 'busy', { 'Retry-After': 120 })
-    })
-    expect(answer).toBe(refusal('503 Service Unavailable', 'busy', ['Retry-After: 120']))
-  })
-
-  it('with two parameters accepts later; frames that came meanwhile are read', async () => {
-    const { server, port } = await serveWs(subject, {
-      verifyClient: (_, done) => setTimeout(done, 20, true)
-    })
-    const message = new Promise((resolve) =>
-      server.on('connection', (socket) => socket.on('message', (data) => resolve(`${data}`)))
-    )
-    const peer = await connectTo({ port })
-    peer.write(upgradeRequest())
-    peer.text('early')
-    expect(await message).toBe('early')
-  })
-
-  it('takes the origin of version 8 from its own field', async () => {
-    const origins: string[] = []
-    const { port } = await serveWs(subject, {
-      verifyClient: ({ origin }: Asked) => origins.push(origin) > 0
-    })
-    const peer = await connectTo({ port })
-    peer.write(
-      upgradeRequest('/', ['Sec-WebSocket-Origin: http://old.example', 'Origin: http://new.example']).replace(
-        'Version: 13',
-        'Version: 8'
-      )
-    )
-    expect(await peer.readHead()).toContain(' 101 ')
-    expect(origins).toEqual(['http://old.example'])
-  })
-
-  it('knows that TLS is secure', async () => {
-    const http = createHttps(await certificate())
-    const { port } = await new Promise<AddressInfo>((resolve) =>
-      http.listen(0, '127.0.0.1', () => resolve(http.address() as AddressInfo))
-    )
-    const seen: boolean[] = []
-    const server = new subject.WebSocketServer({
-      server: http,
-      verifyClient: ({ secure }: Asked) => seen.push(secure) > 0
-    })
-    const client = await openClient(subject, `wss://127.0.0.1:${port}`, { rejectUnauthorized: false })
-    client.send('over TLS')
-    const [socket] = server.clients
-    expect(`${(await once(socket!, 'message'))[0]}`).toBe('over TLS')
-    expect(seen).toEqual([true])
-    const ended = once(socket!, 'close')
-    client.close()
-    await ended
-    server.close()
-    await new Promise((resolve) => http.close(resolve))
-  })
-
-  it('leaves it at that when the client is gone before the decision', async () => {
-    const asked: [IncomingMessage, (ok: boolean) => void][] = []
-    const { server, port } = await serveWs(subject, {
-      verifyClient: (info: Asked, done: (ok: boolean) => void) => void asked.push([info.req, done])
-    })
-    server.on('connection', () => expect.unreachable())
-    const peer = await connectTo({ port })
-    peer.write(upgradeRequest())
-    await until(() => asked.length === 1, 'it is asked')
-    const [request, decide] = asked[0]!
-    const gone = nextOf(request.socket, 'close')
-    peer.reset()
-    await gone
-    decide(true)
-    expect(server.clients.size).toBe(0)
   })
 })
 
