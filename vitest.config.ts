@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 /** Tests of whatever stands on the kernels: they run once for each tier. */
 const tiered = [
   'test/connection*.test.ts',
-  'test/{server,websocket,transport,interop,property}/**/*.test.ts',
+  'test/{server,websocket,transport,interop,property,ws}/**/*.test.ts',
   'test/endpoint.test.ts',
   'test/accelerators/*.test.ts',
   'test/topics/{publishing,subscriptions,slow-clients,buffer-limit,crowd}.test.ts',

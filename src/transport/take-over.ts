@@ -63,9 +63,14 @@ export function letGo(stream: Duplex): void {
     socket.destroy()
     return
   }
-  // Asked for as long as there is a handle, they are remembered.
+  // Asked for as long as there is a handle, the peer's is remembered; our own is not.
   void socket.remoteAddress
-  void socket.localAddress
+  const { localAddress, localPort, localFamily } = socket
+  Object.defineProperties(socket, {
+    localAddress: { value: localAddress },
+    localPort: { value: localPort },
+    localFamily: { value: localFamily }
+  })
   handle.onread = () => {}
   handle.close()
   socket._handle = null

@@ -17,7 +17,7 @@ import { formatExtensions, isToken, parseExtensions } from '../core/header-value
 import { confirmExtensions, offerExtensions } from '../extensions/negotiation.js'
 import { readUrl, type Target } from './client-url.js'
 import { createEndpoint } from './endpoint.js'
-import { type ClientOptions, environmentOf, extensionsOf } from './options.js'
+import { type ClientOptions, environmentOf, extensionsToOffer } from './options.js'
 import type { Session } from './session.js'
 import type { WebSocket } from './websocket.js'
 
@@ -92,7 +92,7 @@ export class ClientOpening {
 
   #send(target: Target): void {
     const { finishRequest, followRedirects, handshakeTimeout } = this.#options
-    const extensions = extensionsOf(this.#options.perMessageDeflate ?? true)
+    const extensions = extensionsToOffer(this.#options.perMessageDeflate)
     const key = makeKey(this.#environment.randomBytes(16))
     const headers = { ...this.#headers, ...this.#fields(key, offerExtensions(extensions)) }
     const request = (target.isSecure ? requestHttps : requestHttp)({

@@ -1,7 +1,7 @@
 // Owns the events of browsers on top of an EventEmitter: listeners that get event objects, and the `on...` properties.
 // Must not know what is behind the events.
-import { EventEmitter } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import { TypedEmitter } from './typed-emitter.js'
 import type { Data, RawData, WebSocket } from './websocket.js'
 
 /** An event as browsers have it. */
@@ -96,7 +96,13 @@ type Wrapper = (...parameters: never[]) => void
 const standings = new WeakMap<object, Standing>()
 
 /** An EventEmitter that has event objects, too. */
-export abstract class EventTargetEmitter extends EventEmitter<WebSocketEventArguments> {
+export abstract class EventTargetEmitter extends TypedEmitter<WebSocketEventArguments> {
+  static {
+    // As Web IDL has attributes: who walks the prototype finds them.
+    for (const name of ['onopen', 'onerror', 'onclose', 'onmessage'])
+      Object.defineProperty(EventTargetEmitter.prototype, name, { enumerable: true })
+  }
+
   /** @internal Whether the end was clean. */
   protected abstract get wasClean(): boolean
 

@@ -45,7 +45,9 @@ export type { MessageOptions, SendCallback } from './outgoing.js'
 export type { ReceiverOptions } from './receiver.js'
 export type { FrameOptions } from './sender.js'
 export type { ServerOptions } from './server-options.js'
-export type { BinaryType, Data, RawData } from './websocket.js'
+export type { BinaryType, Data, PingCallback, RawData } from './websocket.js'
+export type AddressInfo = WebSocket.AddressInfo
+export type CertMeta = WebSocket.CertMeta
 export type { ServerEventArguments } from './websocket-server.js'
 export {
   createWebSocketStream,

@@ -12,9 +12,9 @@ import type { WebSocket } from './websocket.js'
 
 /** Options of permessage-deflate, as `ws` names them. */
 export interface PerMessageDeflateOptions {
-  /** Whether the server forgets its window after each message. Default true; in `ws` false. */
+  /** Whether the server forgets its window after each message. Default: a server's true, a client's false; in `ws` false. */
   serverNoContextTakeover?: boolean | undefined
-  /** Whether the client forgets its window after each message. Default true; in `ws` false. */
+  /** Whether the client forgets its window after each message. Default: a server's true, a client's false; in `ws` false. */
   clientNoContextTakeover?: boolean | undefined
   /** 8-15. Default 15; 12 where windows are kept. */
   serverMaxWindowBits?: number | undefined
@@ -142,7 +142,15 @@ export function environmentOf({ generateMask, skipUTF8Validation }: ClientOption
   return chosen
 }
 
-/** The extensions to offer, or to accept. Throws WebSocketError 'invalid-option'. */
+/** Of a client: there are servers that answer offers to forget windows as if they had not read them. */
+const KEEPS_WINDOWS = { serverNoContextTakeover: false, clientNoContextTakeover: false }
+
+/** The extensions that a client offers. Throws WebSocketError 'invalid-option'. */
+export function extensionsToOffer(option: boolean | PerMessageDeflateOptions = true): readonly Extension[] {
+  return option === false ? [] : extensionsOf({ ...KEEPS_WINDOWS, ...(option === true ? {} : option) })
+}
+
+/** The extensions that a server accepts. Throws WebSocketError 'invalid-option'. */
 export function extensionsOf(option: boolean | PerMessageDeflateOptions | undefined): readonly Extension[] {
   if (option === undefined || option === false) return []
   const { clientMaxWindowBits, threshold, zlibDeflateOptions, ...rest } = option === true ? {} : option

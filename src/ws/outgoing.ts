@@ -56,7 +56,10 @@ export class Outgoing {
         return
       }
     }
-    if (data instanceof Blob) return this.#sendBlob(data, options ?? NO_OPTIONS, callback)
+    if (data instanceof Blob) {
+      const send = (bytes: Uint8Array) => this.#send(bytes, options ?? NO_OPTIONS, callback)
+      return this.#readBlob(data, send, callback)
+    }
     const isText = typeof data === 'string'
     const bytes = isText ? data : toBytes(data)
     const send = () => this.#send(bytes, options ?? NO_OPTIONS, callback)
@@ -66,15 +69,17 @@ export class Outgoing {
 
   /** Sends a ping, or a pong. Throws RangeError for more than 125 bytes. */
   sendControl(opcode: number, data: unknown, callback: SendCallback | undefined): void {
-    const bytes = typeof data === 'string' ? Buffer.from(data) : toBytes(data)
-    if (bytes.length > 125) throw new RangeError('The data size must not be greater than 125 bytes')
+    const payload = data instanceof Blob ? data : typeof data === 'string' ? Buffer.from(data) : toBytes(data)
+    const byteLength = payload instanceof Blob ? payload.size : payload.length
+    if (byteLength > 125) throw new RangeError('The data size must not be greater than 125 bytes')
     const options = callback === undefined ? {} : { sent: toSent(callback) }
-    const send = () => {
+    const send = (bytes: Uint8Array) => {
       if (opcode === Opcode.PING) this.#connection.sendPing(bytes, options)
       else this.#connection.sendPong(bytes, options)
     }
-    if (this.#line === null) send()
-    else this.#line.push(send)
+    if (payload instanceof Blob) this.#readBlob(payload, send, callback)
+    else if (this.#line === null) send(payload)
+    else this.#line.push(() => send(payload))
   }
 
   /** Begins the closing handshake behind all that was given. */
@@ -155,7 +160,8 @@ export class Outgoing {
     })
   }
 
-  #sendBlob(blob: Blob, options: MessageOptions, callback: SendCallback | undefined): void {
+  /** Gives the bytes of a Blob to `send`; all that is given after it waits. */
+  #readBlob(blob: Blob, send: (bytes: Uint8Array) => void, callback: SendCallback | undefined): void {
     this.#blobBytes += blob.size
     const read = () => {
       this.#line ??= []
@@ -165,7 +171,7 @@ export class Outgoing {
         this.#proceed()
       }
       blob.arrayBuffer().then(
-        (buffer) => settle(() => this.#send(new Uint8Array(buffer), options, callback)),
+        (buffer) => settle(() => send(new Uint8Array(buffer))),
         (error: Error) => settle(() => callback !== undefined && callOutside(callback, error))
       )
     }

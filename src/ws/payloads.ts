@@ -14,7 +14,7 @@ export function textOf(message: Message): Buffer {
 /** A binary payload as `binaryType` asks for it. */
 export function convert(bytes: Uint8Array, type: BinaryType): RawData | Blob {
   if (type === 'nodebuffer') return toBuffer(bytes)
-  if (type === 'fragments') return [toBuffer(bytes)]
+  if (type === 'fragments') return bytes.length === 0 ? [] : [toBuffer(bytes)]
   if (type === 'blob') return new Blob([bytes as Uint8Array<ArrayBuffer>])
   const { buffer, byteOffset, byteLength } = bytes
   return buffer.byteLength === byteLength

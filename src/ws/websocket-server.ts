@@ -1,5 +1,4 @@
 // Owns the class WebSocketServer as programs written for `ws` know it. Must not know what connections do.
-import { EventEmitter } from 'node:events'
 import {
   createServer,
   type Server as HttpServer,
@@ -22,6 +21,7 @@ import { COMMON_DEFAULTS, environmentOf, extensionsOf } from './options.js'
 import { findFault, refuse } from './refusal.js'
 import type { RequestClass, ServerOptions, WebSocketClass } from './server-options.js'
 import type { Session } from './session.js'
+import { TypedEmitter } from './typed-emitter.js'
 import { sessionOf, WebSocket } from './websocket.js'
 
 /** What the listeners of a server get. */
@@ -56,7 +56,7 @@ const DEFAULTS = {
 export class WebSocketServer<
   Client extends WebSocketClass = WebSocketClass,
   Request extends RequestClass = RequestClass
-> extends EventEmitter<ServerEventArguments<InstanceType<Client>, InstanceType<Request>>> {
+> extends TypedEmitter<ServerEventArguments<InstanceType<Client>, InstanceType<Request>>> {
   /** The options, with defaults. */
   options: ServerOptions<Client, Request>
   /** The option `path`. */

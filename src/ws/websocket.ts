@@ -18,11 +18,15 @@ import { callOutside } from './uncaught.js'
 export type RawData = Buffer | ArrayBuffer | Buffer[]
 /** What `MessageEvent.data` is. */
 export type Data = string | RawData
+/** As `SendCallback`; the types of `@types/ws` leave out that there may be no error. */
+export type PingCallback = (error: Error) => void
 /** In which form binary messages come. */
 export type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments' | 'blob'
 
 const BINARY_TYPES: readonly string[] = ['nodebuffer', 'arraybuffer', 'fragments', 'blob']
 const STATE_NAMES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED']
+/** What is enumerable in browsers, too. */
+const ATTRIBUTES = ['binaryType', 'bufferedAmount', 'extensions', 'isPaused', 'protocol', 'readyState', 'url']
 const MAX_REASON_BYTES = 123
 
 /** @internal The inner half of a WebSocket. */
@@ -46,11 +50,22 @@ export class WebSocket extends EventTargetEmitter {
   declare static readonly subprotocol: typeof import('./header-lists.js').subprotocol
   declare static readonly WebSocket: typeof import('./websocket.js').WebSocket
   declare static readonly WebSocketServer: typeof import('./websocket-server.js').WebSocketServer
+  declare readonly CONNECTING: 0
+  declare readonly OPEN: 1
+  declare readonly CLOSING: 2
+  declare readonly CLOSED: 3
   readonly #session: Session
-  #url = ''
+  /** A server's has none. */
+  #url: string | undefined
 
   static {
     sessionOf = (websocket) => websocket.#session
+    for (const [value, name] of STATE_NAMES.entries()) {
+      const constant = { value, enumerable: true, writable: false, configurable: false }
+      Object.defineProperty(WebSocket, name, constant)
+      Object.defineProperty(WebSocket.prototype, name, constant)
+    }
+    for (const name of ATTRIBUTES) Object.defineProperty(WebSocket.prototype, name, { enumerable: true })
   }
 
   /** `address` null: for servers, which open it themselves. */
@@ -74,19 +89,6 @@ export class WebSocket extends EventTargetEmitter {
       this.#url = url
     })
     opening.begin(address)
-  }
-
-  get CONNECTING(): 0 {
-    return 0
-  }
-  get OPEN(): 1 {
-    return 1
-  }
-  get CLOSING(): 2 {
-    return 2
-  }
-  get CLOSED(): 3 {
-    return 3
   }
 
   /** In which form binary messages come. Default 'nodebuffer'. Other values are ignored. */
@@ -124,9 +126,9 @@ export class WebSocket extends EventTargetEmitter {
     return this.#session.readyState
   }
 
-  /** A client's: the URL, of the last redirect; empty for a server's. */
+  /** A client's: the URL, of the last redirect; undefined for a server's. */
   get url(): string {
-    return this.#url
+    return this.#url as string
   }
 
   /** @internal For programs that reach inside: the stream that was upgraded, of use for its addresses. */
@@ -183,12 +185,12 @@ export class WebSocket extends EventTargetEmitter {
    * Sends a ping. `data`: at most 125 bytes; default none. `mask`: no effect. `callback`: called when it is with the kernel, or
    * will never be. Throws Error while connecting, RangeError for too much data.
    */
-  ping(data?: unknown, mask?: boolean | SendCallback, callback?: SendCallback): void {
+  ping(data?: unknown, mask?: boolean | PingCallback, callback?: PingCallback): void {
     this.#sendControl(Opcode.PING, data, mask, callback)
   }
 
   /** Sends a pong; as `ping`. */
-  pong(data?: unknown, mask?: boolean | SendCallback, callback?: SendCallback): void {
+  pong(data?: unknown, mask?: boolean | PingCallback, callback?: PingCallback): void {
     this.#sendControl(Opcode.PONG, data, mask, callback)
   }
 
@@ -219,14 +221,14 @@ export class WebSocket extends EventTargetEmitter {
   #sendControl(
     opcode: number,
     data: unknown,
-    mask: boolean | SendCallback | undefined,
-    last: SendCallback | undefined
+    mask: boolean | PingCallback | undefined,
+    last: PingCallback | undefined
   ): void {
     this.#checkBegun()
     const [payload, callback] =
       typeof data === 'function'
         ? [undefined, data as SendCallback]
-        : [data, typeof mask === 'function' ? mask : last]
+        : [data, (typeof mask === 'function' ? mask : last) as SendCallback | undefined]
     const bytes = typeof payload === 'number' ? String(payload) : payload
     if (this.#session.readyState !== ReadyState.OPEN) this.#refuse(bytes, callback)
     else this.#session.outgoing!.sendControl(opcode, bytes, callback)

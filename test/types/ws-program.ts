@@ -1,5 +1,5 @@
 // A program as users of `ws` write it: compiled with the types of `@types/ws` by `npm run types`, and with those of hotsocket/ws
-// by test/ws/types.test.ts. Nobody runs it.
+// by test/types/ws.test.ts. Nobody runs it.
 import { createServer, IncomingMessage } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { Duplex } from 'node:stream'

@@ -68,10 +68,10 @@ describe.each(subjects)('$name: close', (subject) => {
     socket.close(1000)
     await peer.readFrame()
     peer.text('late')
-    peer.send(9, 'p')
+    peer.send(10, 'p')
     peer.close(1001, 'now')
     await until(() => lines.length === 3, 'it is closed')
-    expect(lines).toEqual(['text late', 'ping p', 'close 1001 "now"'])
+    expect(lines).toEqual(['text late', 'pong p', 'close 1001 "now"'])
     expect(await peer.readRest()).toEqual(Buffer.of())
   })
 
@@ -157,12 +157,12 @@ describe.each(subjects)('$name: close', (subject) => {
     expect(await nextOf(client.socket, 'close')).toEqual([1006, Buffer.of()])
   })
 
-  it('on a client waits for the server to end the connection', async () => {
+  it('on a client is over when the server has answered and ended the connection', async () => {
     const { socket, peer } = await openAtRawPeer(subject)
     const lines = record(socket)
     socket.close(1000)
     await readFrame(peer)
-    peer.write(encodeFrame(8, closePayload(1000), { isMasked: false }))
+    peer.socket.end(encodeFrame(8, closePayload(1000), { isMasked: false }))
     await until(() => lines.length === 1, 'it is closed')
     expect(lines).toEqual(['close 1000 ""'])
   })

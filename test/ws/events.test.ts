@@ -38,7 +38,7 @@ describe.each(subjects)('$name: on* properties', (subject) => {
     const closed = new Promise<CloseEvent>((resolve) => {
       socket.onclose = resolve
     })
-    peer.write(Buffer.of(0x83, 0x80))
+    peer.send(3)
     const { type, target, error, message } = await failed
     expect([type, target === socket, error.code, message]).toEqual([
       ...['error', true, 'WS_ERR_INVALID_OPCODE', 'Invalid WebSocket frame: invalid opcode 3']

@@ -4,6 +4,8 @@ import { createRequire } from 'node:module'
 import type { Duplex, Writable } from 'node:stream'
 import type * as Ws from 'ws'
 import * as ws from 'ws'
+import * as facade from '../../src/ws/index.js'
+import { 'module.exports' as required } from '../../src/ws/index.js'
 
 /** How `Sender.frame` is asked to write a frame. */
 export interface FrameRequest {
@@ -51,5 +53,12 @@ const require = createRequire(import.meta.url)
 /** The package `ws` itself. */
 export const original: Subject = { name: 'ws', required: require('ws'), ...(ws as unknown as WsModule) }
 
-/** All of them. */
-export const subjects: readonly Subject[] = [original]
+const standIn: Subject = {
+  name: 'hotsocket/ws',
+  required: required,
+  ...(facade as unknown as WsModule)
+}
+
+/** `ws` does not depend on a tier: it takes part once. */
+export const subjects: readonly Subject[] =
+  process.env.HOTSOCKET_TIER === 'js' ? [original, standIn] : [standIn]
