@@ -73,7 +73,7 @@ function spread(servers, load) {
  * `machine.bitsPerSecond`, `connections` of a process. Null if no number of them does. With `bound`: what asks for the last of them.
  */
 export function fit(machine, load, costs, limits) {
-  let bound = 'clients'
+  let bound = 'one is enough'
   for (let machines = 1; machines <= MOST_MACHINES; machines++) {
     const result = calculate({ machines, threads: machine.threads }, load, costs)
     const reasons = {

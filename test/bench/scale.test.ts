@@ -159,7 +159,7 @@ describe('bench/scale.mjs', () => {
     const { status, stdout } = run('--svg', svg)
     const cases = stdout.trim().split('\n\n')
     expect([status, cases.length]).toEqual([0, 4])
-    for (const one of cases) expect(one).toMatch(/^ {2}machines \(why so many\) +\d+ \(\w+\)$/m)
+    for (const one of cases) expect(one).toMatch(/^ {2}machines \(why so many\) +\d+ \([\w ]+\)$/m)
     // Five parts in each bar and in the legend.
     expect(readFileSync(svg, 'utf8').match(/<rect /g)).toHaveLength(5 * (4 + 1))
   })
