@@ -121,12 +121,12 @@ export class StreamTransport implements Transport {
     this.#stream.destroy()
   }
 
-  /** Writes part after part, for as long as the kernel takes each one at once. */
+  /** Writes part after part, for as long as the kernel takes each one at once. Streams of readable-stream 3 have no `errored`. */
   #writeParts(): void {
     const stream = this.#stream
-    while (this.#parts.length > 0 && !stream.destroyed && stream.errored === null) {
+    while (this.#parts.length > 0 && !stream.destroyed && stream.errored == null) {
       this.#write(this.#parts[0]!)
-      if (stream.destroyed || stream.errored !== null) return
+      if (stream.destroyed || stream.errored != null) return
       // A socket whose kernel buffer has room is done before its callback is called; nobody needs to wait for that.
       if (stream.writableLength > 0) return this.#handler.handleWaiting()
       this.#earlyCount++
