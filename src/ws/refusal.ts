@@ -13,7 +13,7 @@ export interface Fault {
 }
 
 /** Versions of the protocol, which differ in the name of the header Origin only. */
-const VERSIONS = ['13', '8']
+const VERSIONS = [13, 8]
 
 /** Returns the rule that a request breaks, or null. Source: RFC 6455 §4.2.1. */
 export function findFault({ method, headers }: IncomingMessage): Fault | null {
@@ -21,7 +21,8 @@ export function findFault({ method, headers }: IncomingMessage): Fault | null {
   if (headers.upgrade?.toLowerCase() !== 'websocket') return { status: 400, text: 'Invalid Upgrade header' }
   if (!isKey(headers['sec-websocket-key'] ?? ''))
     return { status: 400, text: 'Missing or invalid Sec-WebSocket-Key header' }
-  if (!VERSIONS.includes(headers['sec-websocket-version'] ?? '')) {
+  // Requests that were made by hand may have it as a number.
+  if (!VERSIONS.includes(Number(headers['sec-websocket-version']))) {
     const text = 'Missing or invalid Sec-WebSocket-Version header'
     return { status: 400, text, headers: { 'Sec-WebSocket-Version': VERSIONS.join(', ') } }
   }

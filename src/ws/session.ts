@@ -152,7 +152,11 @@ export class Session {
   terminate(): void {
     if (this.connection === null || this.#state === ReadyState.CLOSED) return
     this.#state = ReadyState.CLOSING
-    this.connection.terminate()
+    const { connection } = this
+    connection.pause()
+    // After what was sent in this turn, which `ws` gives to the kernel at once: that is a microtask, which is asked for only after
+    // the event in which this may be called.
+    queueMicrotask(() => queueMicrotask(() => connection.terminate()))
   }
 
   /** Emits an event. What a listener throws is for the process, as everywhere in Node.js, and does not disturb the connection. */

@@ -163,7 +163,7 @@ export class WebSocketServer<
     const { verifyClient } = this.options
     if (!verifyClient) return accept()
     const { headers } = request
-    const originName = headers['sec-websocket-version'] === '8' ? 'sec-websocket-origin' : 'origin'
+    const originName = Number(headers['sec-websocket-version']) === 8 ? 'sec-websocket-origin' : 'origin'
     const { authorized, encrypted } = request.socket as { authorized?: boolean; encrypted?: boolean }
     const info = {
       origin: headers[originName] as string,
