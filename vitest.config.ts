@@ -25,7 +25,14 @@ export default defineConfig({
   test: {
     globalSetup: 'test/global-setup.ts',
     projects: [
-      { test: { ...shared, name: 'unit', include: ['test/**/*.test.ts'], exclude: tiered } },
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: [...tiered, '**/node_modules/**']
+        }
+      },
       onTier('engine'),
       onTier('native'),
       { test: { ...shared, name: 'js', include: tiered, env: { HOTSOCKET_TIER: 'js' } } }
