@@ -34,7 +34,8 @@ export interface RedisClient {
 /**
  * Makes a backplane on Redis' PUBLISH, SUBSCRIBE and PSUBSCRIBE. `client`: of npm's `redis`; it need not be connected, and stays yours:
  * two duplicates of it are used, which reconnect as its options say, and are closed with the server. A filter with wildcards becomes
- * a pattern, which Redis compares with each publication: prefer topics without, if there are many. Throws WebSocketError
+ * a pattern, which Redis compares with each publication: prefer topics without, if there are many. Channels begin with the option
+ * `prefix`, in which '/' becomes '%2F'. Throws WebSocketError
  * 'invalid-option'.
  *
  * @example
@@ -57,7 +58,8 @@ class RedisBroker implements Broker {
 
   constructor(client: RedisClient, prefix: string) {
     this.#client = client
-    this.#prefix = prefix
+    // It is one level, or one prefix could stand for topics of another.
+    this.#prefix = prefix.replace(/[%/]/g, encodeURIComponent)
   }
 
   topicChannel(topic: string): string {

@@ -142,6 +142,23 @@ export function testBackplane(make: MakeBackplane): void {
       expect(other.backplane.serverCount()).toBe(1)
     })
 
+    it('with a prefix that begins with ours are none of ours either', async () => {
+      const one = await join(make, { prefix: 'x' })
+      const other = await join(make, { prefix: 'x/t' })
+      const { peer } = await subscribe(one, 'a', 't/a')
+      const { peer: stranger } = await subscribe(other, 'c/all')
+      other.server.publish('a', 'of another')
+      one.server.publish('c/all', 'to servers of another')
+      one.server.publish('a', 'ours')
+      other.server.publish('c/all', 'theirs')
+      expect(await peer.readText()).toBe('ours')
+      expect(await stranger.readText()).toBe('theirs')
+      for (const { backplane } of [one, other]) {
+        expect(backplane.serverCount()).toBe(1)
+        expect(backplane.metrics()).toMatchObject({ received: 0, refused: 0 })
+      }
+    })
+
     it('that nobody could read are dropped and counted', async () => {
       const [one, two] = await joinAll(make, 2, { maxPublicationBytes: 1000 })
       const { peer } = await subscribe(two!, 'a')
