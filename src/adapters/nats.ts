@@ -128,7 +128,8 @@ class NatsBroker implements Broker {
   }
 
   restart(): void {
-    if (!this.#connection.isClosed()) void this.#connection.reconnect()
+    // The application drains it, or has closed it.
+    this.#connection.reconnect().catch((cause: unknown) => this.#events!.onfault(cause))
   }
 
   async close(): Promise<void> {

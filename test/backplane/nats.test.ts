@@ -67,6 +67,24 @@ describe('a backplane on NATS', () => {
     await connection.flush()
   })
 
+  it('leaves a connection alone that the application drains while the broker stands still', async () => {
+    const broker = await BrokerProcess.start('nats')
+    const connection = await connectTo(broker.port)
+    let attempts = 0
+    const reconnect = connection.reconnect.bind(connection)
+    connection.reconnect = () => {
+      attempts++
+      return reconnect()
+    }
+    const one = await join(() => natsBackplane(connection, { heartbeatMs: 50, timeoutMs: 50 }))
+    broker.stop()
+    const drained = connection.drain().catch(() => {})
+    await until(() => attempts > 0, 'it is to be connected anew')
+    expect(one.backplane.state).toBe('lost')
+    broker.continue()
+    await drained
+  })
+
   it('is lost when the application closes the connection', async () => {
     const connection = await connectTo(port)
     const one = await join(() => natsBackplane(connection))
