@@ -14,7 +14,7 @@ export const USAGE = `Usage: npm run bench -- [options]
   --json FILE     writes all rounds and what the machine is
   --svg FILE      draws the echo cases
   --help
-All of it takes about 35 minutes, on a machine that should do nothing else.
+All of it takes about 40 minutes, on a machine that should do nothing else.
 Cases:      ${CASE_NAMES.join(', ')}
 Contenders: ${CONTENDER_NAMES.join(', ')}`
 
