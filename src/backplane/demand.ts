@@ -8,6 +8,12 @@ interface Want {
   isSubscribed: boolean
 }
 
+/** Somebody waits until that round is over. */
+interface Waiter {
+  round: number
+  readonly resolve: () => void
+}
+
 const NOTHING: ReadonlySet<string> = new Set()
 
 /** The channels that one server wants from its broker. */
@@ -18,7 +24,9 @@ export class Demand {
   readonly #changed = new Set<string>()
   /** Those of which it is being told: what has changed meanwhile comes after. */
   #underWay: ReadonlySet<string> = NOTHING
-  readonly #waiters: (() => void)[] = []
+  /** How often it has begun to tell the broker what has changed. */
+  #round = 0
+  readonly #waiters: Waiter[] = []
   #isUp = false
   #isClosed = false
   #isWorking = false
@@ -57,14 +65,18 @@ export class Demand {
       if (want.count > 0 !== want.isSubscribed) this.#changed.add(place)
       this.#forget(place)
     }
+    // What was confirmed in the round under way is worth nothing.
+    if (isFresh) for (const waiter of this.#waiters) waiter.round = this.#round + 1
     this.#schedule()
-    if (this.#isSettled) this.#wake()
+    if (this.#isSettled) this.#wake(Number.POSITIVE_INFINITY)
   }
 
   /** Resolves when the broker has confirmed all that is wanted at this moment; waits as long as it is not there. */
   async settled(): Promise<void> {
     if (this.#isClosed || this.#isSettled) return
-    await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    // What changes from now on is none of theirs: under load there is always something.
+    const round = this.#changed.size > 0 ? this.#round + 1 : this.#round
+    await new Promise<void>((resolve) => this.#waiters.push({ round, resolve }))
   }
 
   /** Nothing will be confirmed any more. */
@@ -72,7 +84,7 @@ export class Demand {
     this.#isClosed = true
     this.#isUp = false
     this.#changed.clear()
-    this.#wake()
+    this.#wake(Number.POSITIVE_INFINITY)
   }
 
   get #isSettled(): boolean {
@@ -101,14 +113,16 @@ export class Demand {
     while (this.#isUp && this.#changed.size > 0) {
       const places = [...this.#changed]
       this.#changed.clear()
+      this.#round++
       this.#underWay = new Set(places)
       await this.#tell(places, true)
       await this.#tell(places, false)
       this.#underWay = NOTHING
       for (const place of places) this.#forget(place)
+      if (this.#isUp) this.#wake(this.#round)
     }
     this.#isWorking = false
-    if (this.#isSettled) this.#wake()
+    if (this.#isSettled) this.#wake(Number.POSITIVE_INFINITY)
   }
 
   /** Has the broker subscribe, or not any more, to those places where that is wanted. */
@@ -137,7 +151,10 @@ export class Demand {
     this.#changed.delete(place)
   }
 
-  #wake(): void {
-    for (const resolve of this.#waiters.splice(0)) resolve()
+  #wake(round: number): void {
+    for (const waiter of this.#waiters.splice(0)) {
+      if (waiter.round <= round) waiter.resolve()
+      else this.#waiters.push(waiter)
+    }
   }
 }

@@ -114,6 +114,41 @@ describe('what is wanted of a broker', () => {
     await backplane.ready()
   })
 
+  it('is ready when the broker has what was wanted then, however much is wanted meanwhile', async () => {
+    const { broker, backplane } = begin()
+    broker.events.onup(true)
+    await backplane.ready()
+    const { subscribe } = broker
+    let count = 0
+    broker.subscribe = async (channels) => {
+      // Clients never stop to come.
+      if (count < 100) backplane.subscribe(`more/${count}`)
+      count++
+      await turn()
+      await subscribe.call(broker, channels)
+    }
+    backplane.subscribe('first/x')
+    await backplane.ready()
+    expect(broker.told).toContain('*t/first/x')
+    expect(count).toBeLessThan(4)
+    // One that is under way already waits for no other.
+    await turn()
+    backplane.subscribe('second/x')
+    await backplane.ready()
+    expect(broker.told).toContain('*t/second/x')
+    expect(count).toBeLessThan(8)
+    // The broker forgets all amid that.
+    backplane.subscribe('third/x')
+    const ready = backplane.ready()
+    await turn()
+    broker.events.ondown('gone')
+    broker.told.length = 0
+    broker.events.onup(true)
+    await ready
+    for (const name of ['first', 'second', 'third']) expect(broker.told).toContain(`*t/${name}/x`)
+    expect(count).toBeLessThan(16)
+  })
+
   it('does not suffer from what the broker refuses, which is asked for again later', async () => {
     const { broker, backplane } = begin()
     broker.refused.add('t/bad')
