@@ -90,6 +90,19 @@ export abstract class Transmitter extends Receiver {
     return true
   }
 
+  /**
+   * Sends what another of those that agreed on the same has encoded. Returns false, and sends nothing, if nobody has yet, or if
+   * that takes `send`.
+   */
+  sendEncoded(message: PreparedMessage): boolean {
+    const { output, terms } = this
+    if (terms.shareKey === null || this.line !== null || !this.mayMessage) return false
+    const shared = message.encoded(terms.shareKey)
+    if (shared === undefined || output.appendShared === undefined) return false
+    output.appendShared(shared)
+    return true
+  }
+
   /** Whether messages with that opcode may be sent: others need an extension that was not negotiated. */
   knowsOpcode(opcode: number): boolean {
     return opcode === Opcode.TEXT || opcode === Opcode.BINARY || this.terms.hasOpcode(opcode)

@@ -62,7 +62,7 @@ export class SlowClients<T> {
   /** Sends a publication to a client, or does with it what is agreed on for a slow one. Returns false if it is dropped at once. */
   deliver(client: Connection<T>, publication: Publication<T>): boolean {
     const queue = this.#queues.size === 0 ? undefined : this.#queues.get(client)
-    if (queue === undefined && !client.isSlow) return client.send(publication.message) !== 'dropped'
+    if (queue === undefined && !client.isSlow) return client.sendPublication(publication.message)
     return this.#deliverSlowly(client, queue, publication)
   }
 

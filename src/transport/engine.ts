@@ -25,6 +25,8 @@ const SEND_ARENA_BYTES = 1024 * 1024
 const MAX_RECORDS = 16 * 1024
 /** Texts collected before they are flushed. */
 const MAX_TEXTS = 8 * 1024
+/** So many slots have room from the start. */
+const MIN_SLOTS = 256
 /** UTF-16 units collected before they are encoded: longer strings cost more, since they are no young objects. */
 const PART_UNITS = 16 * 1024
 const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000]
@@ -40,6 +42,8 @@ export class EngineLoop {
   readonly #records = new Int32Array(MAX_RECORDS * RECORD_WORDS)
   readonly #stuck = new Int32Array(MAX_RECORDS * STUCK_WORDS)
   readonly #transports: (EngineTransport | null)[] = []
+  /** The last record of each slot, which may be one of an earlier flush. */
+  #lastRecords = new Int32Array(MIN_SLOTS)
   /** What was accepted and has not opened, by slot. */
   readonly #arrivals = new Map<number, EngineArrival>()
   readonly #listeners = new Map<number, EngineListener>()
@@ -110,6 +114,11 @@ export class EngineLoop {
   open(slot: number, generation: number, handler: RowHandler): EngineTransport {
     const transport = new EngineTransport(this, slot, generation, handler)
     this.#transports[slot] = transport
+    if (slot >= this.#lastRecords.length) {
+      const longer = new Int32Array(2 * slot + MIN_SLOTS)
+      longer.set(this.#lastRecords)
+      this.#lastRecords = longer
+    }
     return transport
   }
 
@@ -152,7 +161,10 @@ export class EngineLoop {
     if (this.#pieceBytes >= SEND_ARENA_BYTES) this.flush()
   }
 
-  /** Sees to it that bytes that go to many stand in the send arena, once for all of a flush, and that a record has room. */
+  /**
+   * Sees to it that bytes that go to many stand in the send arena, once for all of a flush, and that a record has room. Returns
+   * where they stand.
+   */
   place(shared: SharedBytes): number {
     if (this.#recordCount === MAX_RECORDS) this.flush()
     if (shared.epoch === this.#epoch) return shared.offset
@@ -165,9 +177,19 @@ export class EngineLoop {
     return offset
   }
 
-  /** Records bytes that stand at `offset` in the send arena. */
+  /**
+   * Records bytes that stand at `offset` in the send arena. If they stand behind those of the slot's last record it grows: who
+   * gets several publications in a turn gets them by one.
+   */
   recordAt(slot: number, generation: number, offset: number, byteLength: number): void {
-    this.#record(slot, generation, offset, byteLength)
+    const records = this.#records
+    const last = this.#lastRecords[slot]!
+    const at = last * RECORD_WORDS
+    const where = records[at + 2]!
+    // It may be one of an earlier flush, or of another slot by now.
+    const isOwn = last < this.#recordCount && records[at] === slot && records[at + 1] === generation
+    if (isOwn && where >= 0 && where + records[at + 3]! === offset) records[at + 3]! += byteLength
+    else this.#record(slot, generation, offset, byteLength)
   }
 
   /** Makes room for one more text, flushing what is recorded if need be. */
@@ -225,6 +247,7 @@ export class EngineLoop {
   /** `where`: an offset in the arena, or ~index of a piece. */
   #record(slot: number, generation: number, where: number, byteLength: number): void {
     const records = this.#records
+    this.#lastRecords[slot] = this.#recordCount
     const at = this.#recordCount++ * RECORD_WORDS
     records[at] = slot
     records[at + 1] = generation
