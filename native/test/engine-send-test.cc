@@ -22,6 +22,7 @@ int take_first(std::vector<int>& errors) {
 }  // namespace
 
 extern "C" {
+ssize_t __real_send(int descriptor, const void* bytes, size_t size, int flags);
 ssize_t __real_sendmsg(int descriptor, const msghdr* message, int flags);
 ssize_t __real_recv(int descriptor, void* buffer, size_t size, int flags);
 
@@ -37,7 +38,12 @@ ssize_t __wrap_sendmsg(int descriptor, const msghdr* message, int flags) {
     bytes.insert(bytes.end(), from, from + count);
     size += count;
   }
-  return send(descriptor, bytes.data(), size, flags);
+  return __real_send(descriptor, bytes.data(), size, flags);
+}
+
+ssize_t __wrap_send(int descriptor, const void* bytes, size_t size, int flags) {
+  errno = take_first(send_errors);
+  return errno != 0 ? -1 : __real_send(descriptor, bytes, std::min(size, send_limit), flags);
 }
 
 ssize_t __wrap_recv(int descriptor, void* buffer, size_t size, int flags) {
