@@ -9,6 +9,7 @@
  * @module
  */
 
+export { BytePool, type ByteView } from './byte-pool.js'
 export {
   CloseCode,
   type CloseDetails,

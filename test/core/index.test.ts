@@ -4,6 +4,7 @@ import * as core from '../../src/core/index.js'
 it('hotsocket/core exports what an embedder needs, and no inner part', () => {
   expect(Object.keys(core).sort()).toEqual([
     'BinaryMessage',
+    'BytePool',
     'CloseCode',
     'ControlFrame',
     'DEFAULT_LIMITS',
