@@ -58,9 +58,9 @@ describe('BytePool', () => {
     const { pool, made } = makePool()
     const chunk = pattern(32 * 1024)
     pool.begin(chunk.length)
-    expect(pool.keep(chunk, 0, 2049).buffer).toBe(made[1]!.buffer)
+    expect(pool.keep(chunk, 0, 2049).buffer).toBe(made[0]!.buffer)
     expect(pool.keep(chunk, 100, 100 + 8 * 1024).buffer).toBe(chunk.buffer)
-    expect(made.length).toBe(2)
+    expect(made.length).toBe(1)
   })
 
   it('begins a block when one is full, and when an application has transferred it away', () => {
