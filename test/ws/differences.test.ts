@@ -4,8 +4,18 @@ import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { connectTo, guard, until } from '../support/harness.js'
 import { closePayload, encodeFrame, upgradeRequest } from '../support/raw-client.js'
-import { fieldOf } from '../support/raw-server.js'
-import { inside, nextOf, openAtRawPeer, readFrame, record, serveRawPeer, serveWs, untidy } from './peers.js'
+import { acceptance, fieldOf, serveRaw } from '../support/raw-server.js'
+import {
+  inside,
+  makeClient,
+  nextOf,
+  openAtRawPeer,
+  readFrame,
+  record,
+  serveRawPeer,
+  serveWs,
+  untidy
+} from './peers.js'
 import { original, type Subject, subjects } from './subjects.js'
 
 guard()
@@ -129,5 +139,55 @@ describe.each(subjects)('$name: what differs', (subject: Subject) => {
     if (subject !== original) return expect(send).toThrow(TypeError)
     send()
     expect(`${(await readFrame(peer)).payload}`).toBe('a')
+  })
+
+  it('a length that is not encoded in the fewest bytes is refused (RFC 6455 §5.2)', async () => {
+    const { socket, peer } = await serveRawPeer(subject)
+    const lines = record(socket)
+    peer.write(Buffer.from([0x81, 0xfe, 0, 1, 0, 0, 0, 0, 0x61]))
+    await until(() => lines.length > 0, 'it is judged')
+    expect(lines[0]).toBe(either('text a', 'error WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH'))
+  })
+
+  it('a header is judged when all of it is there', async () => {
+    const { socket, peer } = await serveRawPeer(subject)
+    const lines = record(socket)
+    peer.write(Buffer.of(0x83, 0x80))
+    if (subject === original) await until(() => lines.length > 0, 'it is judged')
+    else await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(lines.length > 0).toBe(either(true, false))
+    peer.write(Buffer.alloc(4))
+    await until(() => lines.length === 2, 'it is over')
+    expect(lines).toEqual(['error WS_ERR_INVALID_OPCODE', 'close 1006 ""'])
+  })
+
+  it('empty elements of Sec-WebSocket-Extensions are skipped (RFC 9110 §5.6.1)', async () => {
+    const { url } = await serveRaw((socket, request) =>
+      socket.write(acceptance(request, ['Sec-WebSocket-Extensions: permessage-deflate, ,']))
+    )
+    const lines = record(makeClient(subject, url))
+    await until(() => lines.length > 0, 'it is judged')
+    expect(lines[0]).toBe(either('error Invalid Sec-WebSocket-Extensions header', 'open'))
+  })
+
+  it('a ping may overtake fragments (RFC 6455 §5.4)', async () => {
+    const { socket, peer } = await serveRawPeer(subject)
+    socket.send('a', { fin: false })
+    socket.send('b', { fin: true })
+    socket.ping()
+    const opcodes = []
+    for (let i = 0; i < 3; i++) opcodes.push((await peer.readFrame()).opcode)
+    expect(opcodes).toEqual(either([1, 0, 9], [9, 1, 0]))
+  })
+
+  it('_socket counts no bytes where the engine reads and writes', async () => {
+    const { socket, peer } = await serveRawPeer(subject)
+    const message = once(socket, 'message')
+    peer.text('x'.repeat(1000))
+    await message
+    await new Promise((resolve) => socket.send('x'.repeat(2000), resolve))
+    const { bytesRead, bytesWritten } = inside(socket)._socket
+    const isOnEngine = subject !== original && process.env.HOTSOCKET_TIER === 'engine'
+    expect([bytesRead > 1000, bytesWritten > 2000]).toEqual(isOnEngine ? [false, false] : [true, true])
   })
 })
