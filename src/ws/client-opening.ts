@@ -152,14 +152,23 @@ export class ClientOpening {
     try {
       target = readUrl(resolve(location, from.href))
     } catch (error) {
-      this.#session.fail(error as Error)
-      this.#session.end(1006, Buffer.alloc(0))
-      return
+      return this.#giveUp(error as Error)
     }
     this.#setUrl(target.href)
     this.#auth = target.auth ?? this.#auth
     this.#forget(target)
-    this.#send(target)
+    try {
+      this.#send(target)
+    } catch (error) {
+      // Where the server points, the program's agent may not go: that must not be an exception that nobody can catch.
+      this.#giveUp(error as Error)
+    }
+  }
+
+  #giveUp(error: Error): void {
+    this.#session.abort = null
+    this.#session.fail(error)
+    this.#session.end(1006, Buffer.alloc(0))
   }
 
   /** What was meant for one host does not go to another, unless the program looks after that itself. */
@@ -207,9 +216,7 @@ export class ClientOpening {
   #fail(request: ClientRequest, error: Error): void {
     if (this.#request !== request) return
     this.#request = null
-    this.#session.abort = null
-    this.#session.fail(error)
-    this.#session.end(1006, Buffer.alloc(0))
+    this.#giveUp(error)
   }
 
   /** Gives up; the error comes in a later turn. */
@@ -253,7 +260,7 @@ function addressOf({ socketPath, hostname, port, path, isSecure }: Target) {
     port,
     path,
     defaultPort,
-    ...(socketPath !== null && { socketPath })
+    socketPath: socketPath ?? undefined
   }
 }
 

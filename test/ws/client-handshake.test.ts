@@ -1,7 +1,7 @@
 // What a client makes of the answer to its opening handshake (ws.md "Event: 'unexpected-response'", "Event: 'upgrade'",
 // "Event: 'redirect'", "followRedirects", "websocket.close()" and "terminate()" before it is open).
 import { once } from 'node:events'
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import { Agent, type ClientRequest, type IncomingMessage } from 'node:http'
 import { describe, expect, it } from 'vitest'
 import { guard, until } from '../support/harness.js'
 import { encodeFrame } from '../support/raw-client.js'
@@ -16,7 +16,7 @@ import {
 } from '../support/raw-server.js'
 import { closedPort } from '../support/tcp.js'
 import { type ClientOptions, makeClient, nextOf, openClient, record } from './peers.js'
-import { type Subject, subjects } from './subjects.js'
+import { original, type Subject, subjects } from './subjects.js'
 
 guard()
 
@@ -293,6 +293,14 @@ describe.each(subjects)('$name: redirects', (subject) => {
     const lines = record(makeClient(subject, url, { followRedirects: true }))
     await until(() => lines.length === 2, 'both events')
     expect(lines).toEqual([`error ${message}`, 'close 1006 ""'])
+  })
+
+  // ws throws where nobody can catch it.
+  it.runIf(subject !== original)('fail where the agent of the program does not go', async () => {
+    const { url } = await serveRaw((socket) => void socket.end(to('wss://127.0.0.1:1/')))
+    const lines = record(makeClient(subject, url, { followRedirects: true, agent: new Agent() }))
+    await until(() => lines.length === 2, 'both events')
+    expect(lines).toEqual(['error ERR_INVALID_PROTOCOL', 'close 1006 ""'])
   })
 
   it('keep credentials from another host, unless somebody listens to redirect', async () => {
