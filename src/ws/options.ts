@@ -147,12 +147,13 @@ const KEEPS_WINDOWS = { serverNoContextTakeover: false, clientNoContextTakeover:
 
 /** The extensions that a client offers. Throws WebSocketError 'invalid-option'. */
 export function extensionsToOffer(option: boolean | PerMessageDeflateOptions = true): readonly Extension[] {
-  return option === false ? [] : extensionsOf({ ...KEEPS_WINDOWS, ...(option === true ? {} : option) })
+  // null is no too: options come from programs without types.
+  return !option ? [] : extensionsOf({ ...KEEPS_WINDOWS, ...(option === true ? {} : option) })
 }
 
 /** The extensions that a server accepts. Throws WebSocketError 'invalid-option'. */
 export function extensionsOf(option: boolean | PerMessageDeflateOptions | undefined): readonly Extension[] {
-  if (option === undefined || option === false) return []
+  if (!option) return []
   const { clientMaxWindowBits, threshold, zlibDeflateOptions, ...rest } = option === true ? {} : option
   const { level, memLevel } = zlibDeflateOptions ?? {}
   const { serverNoContextTakeover, clientNoContextTakeover, serverMaxWindowBits } = rest

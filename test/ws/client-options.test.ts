@@ -193,6 +193,11 @@ describe.each(subjects)('$name: options of a client', (subject) => {
     expect(fieldOf(requests[0]!, 'X-Port')).toMatch(/^\d+$/)
   })
 
+  it('goes where the URL says, whatever options of http.request say', async () => {
+    const elsewhere = { socketPath: '/nowhere', path: '/other', host: 'nowhere', port: 1 } as ClientOptions
+    expect((await requestOf(subject, elsewhere)).split('\r\n')[0]).toBe('GET / HTTP/1.1')
+  })
+
   it('connects by createConnection', async () => {
     const { url, port, requests } = await serveRaw(acceptAll)
     const seen: unknown[] = []

@@ -87,6 +87,14 @@ describe.each(subjects)('$name: negotiation', (subject) => {
     expect(parametersOf(await offerOf(subject, options))).toContain(parameter)
   })
 
+  it('null is no, on both sides', async () => {
+    const options = { perMessageDeflate: null } as unknown as { perMessageDeflate: false }
+    const { socket, client } = await openPair(subject, { server: options, client: options })
+    expect([socket.extensions, client.extensions]).toEqual(['', ''])
+    const { request } = await openAtRawPeer(subject, options)
+    expect(fieldOf(request, 'Sec-WebSocket-Extensions')).toBe(null)
+  })
+
   it('both sides name it in extensions', async () => {
     const { socket, client } = await openPair(subject, { server: { perMessageDeflate: true } })
     expect([socket.extensions, client.extensions]).toEqual(['permessage-deflate', 'permessage-deflate'])
