@@ -201,16 +201,33 @@ export class WebSocketServer<
     }
     if (this.#state !== 'running') return refuse(socket, 503)
     upgraded.add(socket)
-    const { WebSocket: Class, allowSynchronousEvents } = this.options
-    const client = new Class!(null, undefined, this.options) as InstanceType<Client>
-    const session = sessionOf(client)
-    session.allowsSynchronousEvents = allowSynchronousEvents ?? true
-    const protocol = this.#chooseProtocol(request)
-    const { answers, negotiated } = acceptExtensions(offers, this.#extensions, this.#environment)
-    const response = this.#respond(request, protocol, answers, negotiated)
-    session.open(this.#endpoint, socket, { protocol, extensions: negotiated, request: null, response, head })
+    const client = this.#open(request, socket, head, offers)
     if (this.options.clientTracking) this.#track(client)
     callback(client, request)
+  }
+
+  #open(
+    request: InstanceType<Request>,
+    socket: Duplex,
+    head: Buffer,
+    offers: readonly ExtensionOffer[]
+  ): InstanceType<Client> {
+    const { WebSocket: Class, allowSynchronousEvents } = this.options
+    try {
+      const client = new Class!(null, undefined, this.options) as InstanceType<Client>
+      const session = sessionOf(client)
+      session.allowsSynchronousEvents = allowSynchronousEvents ?? true
+      const protocol = this.#chooseProtocol(request)
+      const { answers, negotiated } = acceptExtensions(offers, this.#extensions, this.#environment)
+      const response = this.#respond(request, protocol, answers, negotiated)
+      const opened = { protocol, extensions: negotiated, request: null, response, head }
+      session.open(this.#endpoint, socket, opened)
+      return client
+    } catch (error) {
+      // The program's, whose process may go on: nobody has the socket any more.
+      socket.destroy()
+      throw error
+    }
   }
 
   #chooseProtocol(request: InstanceType<Request>): string | null {

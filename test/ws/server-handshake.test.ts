@@ -7,7 +7,7 @@ import type { WebSocket as WsSocket } from 'ws'
 import { cleanUp, connectTo, guard, listenHttp, until } from '../support/harness.js'
 import { encodeFrame, KEY, RawClient, upgradeRequest } from '../support/raw-client.js'
 import { answerTo, nextOf, refusal, serveRawPeer, serveWs } from './peers.js'
-import { subjects } from './subjects.js'
+import { original, subjects } from './subjects.js'
 
 guard()
 
@@ -270,6 +270,37 @@ describe.each(subjects)('$name: handleUpgrade', (subject) => {
     )
     for (const socket of server.clients) socket.terminate()
   })
+
+  // With ws the socket is left to nobody.
+  it.runIf(subject !== original).each(['handleProtocols', 'headers', 'WebSocket'])(
+    'ends the connection when %s throws',
+    async (thrower) => {
+      const fail = () => {
+        throw new Error(`by ${thrower}`)
+      }
+      const http = await listenHttp()
+      const server = new subject.WebSocketServer({
+        noServer: true,
+        ...(thrower === 'handleProtocols' && { handleProtocols: fail }),
+        ...(thrower === 'WebSocket' && { WebSocket: fail as unknown as typeof WsSocket })
+      })
+      if (thrower === 'headers') server.on('headers', fail)
+      const thrown = new Promise((resolve) =>
+        http.on('upgrade', (request, socket, head) => {
+          try {
+            server.handleUpgrade(request, socket, head, () => expect.unreachable())
+          } catch (error) {
+            resolve(error)
+          }
+        })
+      )
+      const peer = await connectTo({ port: http.port })
+      peer.write(upgradeRequest('/', ['Sec-WebSocket-Protocol: a']))
+      expect(await thrown).toBeInstanceOf(Error)
+      expect(`${await peer.readRest()}`).toBe('')
+      expect(server.clients.size).toBe(0)
+    }
+  )
 
   it('asks shouldHandle, which a program may replace', async () => {
     const { server, port } = await serveWs(subject, { path: '/a' })
