@@ -49,8 +49,8 @@ export function takeOver(stream: Duplex): Takeable | null {
 
 /**
  * Closes the handle of a socket whose descriptor was taken over and duplicated. The socket itself stays as it is, with its addresses,
- * and counts for its server until somebody destroys it; nothing can be read from it or written to it. Where handles are
- * not what they are in Node.js it is destroyed.
+ * and counts for its server until somebody destroys it, which `end` does, too; nothing can be read from it or written to it, and
+ * since it sees no traffic, it has no timeout. Where handles are not what they are in Node.js it is destroyed.
  */
 export function letGo(stream: Duplex): void {
   const socket = stream as Socket & { _handle?: Handle | null }
@@ -69,8 +69,12 @@ export function letGo(stream: Duplex): void {
   Object.defineProperties(socket, {
     localAddress: { value: localAddress },
     localPort: { value: localPort },
-    localFamily: { value: localFamily }
+    localFamily: { value: localFamily },
+    setTimeout: { value: () => socket, writable: true, configurable: true },
+    // That of Node.js would wait for a handle.
+    _final: { value: (done: () => void) => done() }
   })
+  socket.once('finish', () => socket.destroy())
   handle.onread = () => {}
   handle.close()
   socket._handle = null

@@ -68,7 +68,7 @@ export class Session {
     const connection = endpoint.adopt(stream, { ...opened, data: this, keepsStream: true })
     // An engine has it: whoever destroys the stream means the connection, and errors of what is only a shell say nothing.
     stream.on('error', () => {})
-    stream.on('close', () => connection.terminate())
+    stream.on('close', () => terminateBehind(connection))
   }
 
   /** @internal The connection is open: nothing is told before whoever waits for that has had a chance to listen. */
@@ -154,9 +154,7 @@ export class Session {
     this.#state = ReadyState.CLOSING
     const { connection } = this
     connection.pause()
-    // After what was sent in this turn, which `ws` gives to the kernel at once: that is a microtask, which is asked for only after
-    // the event in which this may be called.
-    queueMicrotask(() => queueMicrotask(() => connection.terminate()))
+    terminateBehind(connection)
   }
 
   /** Emits an event. What a listener throws is for the process, as everywhere in Node.js, and does not disturb the connection. */
@@ -183,4 +181,12 @@ export class Session {
       this.#readOn()
     })
   }
+}
+
+/**
+ * Terminates after what was sent in this turn, which `ws` gives to the kernel at once: that is a microtask, which is asked for only
+ * after the event in which this may be called.
+ */
+function terminateBehind(connection: Connection<Session>): void {
+  queueMicrotask(() => queueMicrotask(() => connection.terminate()))
 }

@@ -126,6 +126,27 @@ describe.each(subjects)('$name: _socket', (subject) => {
     expect(socket.readyState).toBe(3)
   })
 
+  it('ends the connection when it is ended', async () => {
+    const { socket, client } = await openPair(subject)
+    const closed = nextOf(client, 'close')
+    inside(socket)._socket.end()
+    expect(await closed).toEqual([1006, Buffer.of()])
+  })
+
+  it('does not time out while messages come', async () => {
+    const { socket, client } = await openPair(subject)
+    let hasTimedOut = false
+    inside(socket)._socket.setTimeout(300, () => {
+      hasTimedOut = true
+    })
+    for (const start = Date.now(); Date.now() - start < 500; ) {
+      const message = once(socket, 'message')
+      client.send('busy')
+      await message
+    }
+    expect(hasTimedOut).toBe(false)
+  })
+
   it('is null before the client is open', async () => {
     const { port } = await openPair(subject)
     const client = new subject.WebSocket(`ws://127.0.0.1:${port}`)
