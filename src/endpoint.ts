@@ -181,9 +181,10 @@ function chooseCarrier(source: Duplex | EngineArrival, head: Uint8Array, keepsSt
   const slot = loop.take(taken.descriptor, taken.isOwned, bytes)
   // Where the kernel refuses another descriptor the stream goes on.
   if (slot === null) return { open: (handler) => new StreamTransport(source, handler), head: bytes }
-  if (keepsStream) letGo(source)
+  const generation = loop.generation(slot)
+  if (keepsStream) letGo(source, (isReferenced) => loop.setReferenced(slot, generation, isReferenced))
   else source.destroy()
-  return { open: (handler) => loop.open(slot, loop.generation(slot), handler), head: NO_BYTES }
+  return { open: (handler) => loop.open(slot, generation, handler), head: NO_BYTES }
 }
 
 const NO_BYTES = new Uint8Array(0)

@@ -17,7 +17,7 @@ namespace {
 
 // Raised with every change of an export's name, arguments or result, and of the segment table's layout;
 // src/kernels/native.ts expects the same number.
-constexpr std::uint32_t kInterfaceVersion = 12;
+constexpr std::uint32_t kInterfaceVersion = 13;
 
 bool define_interface_version(napi_env env, napi_value exports) {
   napi_value version = nullptr;

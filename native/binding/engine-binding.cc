@@ -330,7 +330,7 @@ napi_value receive_into(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// engineKeepTexts, enginePause, engineResume, engineEnd, engineEndBehind, engineClose(slot, generation).
+// engineKeepTexts, engineRef, engineUnref, enginePause, engineResume, engineEnd, engineEndBehind, engineClose(slot, generation).
 template <void (Engine::*METHOD)(std::int32_t, std::int32_t)>
 napi_value call_engine(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
@@ -366,6 +366,8 @@ void define_engine(napi_env env, napi_value exports) {
       function("engineSend", send),
       function("engineReceiveInto", receive_into),
       function("engineKeepTexts", call_engine<&Engine::keep_texts>),
+      function("engineRef", call_engine<&Engine::ref>),
+      function("engineUnref", call_engine<&Engine::unref>),
       function("enginePause", call_engine<&Engine::pause>),
       function("engineResume", call_engine<&Engine::resume>),
       function("engineEnd", call_engine<&Engine::end>),

@@ -35,7 +35,7 @@ void EngineHost::close() {
 }
 
 void EngineHost::update_ref() {
-  const bool is_needed = engine_.socket_count() + engine_.listener_count() > 0;
+  const bool is_needed = engine_.referenced_count() + engine_.listener_count() > 0;
   if (is_needed == is_referenced_) return;
   is_referenced_ = is_needed;
   watch_->set_referenced(is_needed);

@@ -137,12 +137,20 @@ void Engine::close(std::int32_t slot, std::int32_t generation) {
 void Engine::vacate(std::int32_t slot) {
   Slot& found = at(slot);
   const bool was_listed = found.is_listed;
+  if (found.is_unreferenced) --unreferenced_count_;
   const std::int32_t next = found.generation == MAX_GENERATION ? 0 : found.generation + 1;
   found = Slot{};
   found.generation = next;
   found.is_listed = was_listed;
   free_.push_back(slot);
   --socket_count_;
+}
+
+void Engine::set_unreferenced(std::int32_t slot, std::int32_t generation, bool is_unreferenced) {
+  if (!is_live(slot, generation) || at(slot).is_unreferenced == is_unreferenced) return;
+  at(slot).is_unreferenced = is_unreferenced;
+  if (is_unreferenced) ++unreferenced_count_;
+  else --unreferenced_count_;
 }
 
 void Engine::close_all() {

@@ -58,6 +58,8 @@ class Engine {
   bool is_open() const { return poller_.is_open(); }
   int poll_descriptor() const { return poller_.number(); }
   std::size_t socket_count() const { return socket_count_; }
+  // Sockets that keep the process alive: all but those of `unref`.
+  std::size_t referenced_count() const { return socket_count_ - unreferenced_count_; }
 
   // Takes a connected socket over, paused. `head`: bytes that somebody has read of it already; they come first. Returns
   // its slot, or -1 with errno set; the descriptor is closed then.
@@ -114,6 +116,9 @@ class Engine {
 
   // Says that texts of that slot are wanted as bytes: nobody needs to make strings of them.
   void keep_texts(std::int32_t slot, std::int32_t generation);
+  // Whether a socket keeps the process alive; at first it does.
+  void ref(std::int32_t slot, std::int32_t generation) { set_unreferenced(slot, generation, false); }
+  void unref(std::int32_t slot, std::int32_t generation) { set_unreferenced(slot, generation, true); }
   bool keeps_texts(std::int32_t slot) const {
     return has_slot(slot) && slots_[static_cast<std::size_t>(slot)].keeps_texts;
   }
@@ -157,7 +162,8 @@ class Engine {
     bool is_listed = false;       // in readable_
     bool is_ending = false;       // the sending side ends when nothing waits
     bool has_ended = false;       // the peer's end was reported: every later edge would show it again
-    bool keeps_texts = false;     // its texts are wanted as bytes
+    bool keeps_texts : 1 = false;      // its texts are wanted as bytes
+    bool is_unreferenced : 1 = false;  // the process may end without it
     std::int32_t error = 0;       // errno of a failed write: no other is tried
     std::unique_ptr<Outgoing> outgoing;  // null while nothing waits
     std::unique_ptr<Incoming> incoming;  // null between frames
@@ -172,6 +178,7 @@ class Engine {
   void refuse(Listener& listener, int error, const EngineMemory& memory);
   void shed(const Listener& listener);
   void vacate(std::int32_t slot);
+  void set_unreferenced(std::int32_t slot, std::int32_t generation, bool is_unreferenced);
   void read_raw(std::int32_t slot, std::span<std::uint8_t> room, const EngineMemory& memory);
   void list(std::int32_t slot);
   void relist(std::int32_t slot, std::size_t size);
@@ -211,6 +218,7 @@ class Engine {
   std::deque<std::int32_t> readable_;
   std::vector<std::int32_t> failed_;
   std::size_t socket_count_ = 0;
+  std::size_t unreferenced_count_ = 0;
   std::size_t row_count_ = 0;
   std::size_t arena_used_ = 0;
   std::size_t budget_ = 0;

@@ -241,6 +241,12 @@ void tells_a_reused_slot_from_the_old_one() {
   peer.write(Bytes{0x82, 0xfe, 0x01});
   subject.run();
   peer.write(masked_frame(text("for nobody")));
+  subject.engine.unref(slot, old);
+  subject.engine.unref(slot, old);
+  check(subject.engine.referenced_count() == 0, "the process need not wait for it");
+  subject.engine.ref(slot, old);
+  check(subject.engine.referenced_count() == 1, "it does again");
+  subject.engine.unref(slot, old);
   subject.close(slot);
   check(!subject.engine.is_live(slot, old), "closed");
   const auto [again, other] = adopt(subject, unix_pair());
@@ -248,6 +254,8 @@ void tells_a_reused_slot_from_the_old_one() {
   // What is meant for the old one does nothing to the new one.
   subject.engine.keep_texts(slot, old);
   check(!subject.engine.keeps_texts(slot), "texts as ever");
+  subject.engine.unref(slot, old);
+  check(subject.engine.referenced_count() == 1, "the process waits for the new one");
   subject.engine.pause(slot, old);
   subject.engine.end(slot, old);
   subject.engine.close(slot, old);

@@ -73,6 +73,10 @@ export interface EngineBinding {
   engineReceiveInto(slot: number, generation: number, bytes: Uint8Array): boolean
   /** Has texts of that slot come as bytes: no strings are made of them. */
   engineKeepTexts(slot: number, generation: number): void
+  /** Has the process wait for the end of that slot, as it does at first. */
+  engineRef(slot: number, generation: number): void
+  /** Lets the process end without that slot. */
+  engineUnref(slot: number, generation: number): void
   enginePause(slot: number, generation: number): void
   engineResume(slot: number, generation: number): void
   /** Ends the sending side when all that waits is sent. */

@@ -18,7 +18,7 @@ import {
 } from './thresholds.js'
 
 /** The number that native/binding/addon.cc exports for the interface below. */
-const INTERFACE_VERSION = 12
+const INTERFACE_VERSION = 13
 
 /**
  * Binds a TCP socket to an address (numeric) and port that others may be bound to as well (SO_REUSEPORT); it does not listen

@@ -110,6 +110,12 @@ export class EngineLoop {
     return this.binding.engineGeneration(slot)
   }
 
+  /** Says whether the process waits for the end of a slot that was taken, as it does at first. */
+  setReferenced(slot: number, generation: number, isReferenced: boolean): void {
+    if (isReferenced) this.binding.engineRef(slot, generation)
+    else this.binding.engineUnref(slot, generation)
+  }
+
   /** Makes the transport of a slot that was taken, or accepted. */
   open(slot: number, generation: number, handler: RowHandler): EngineTransport {
     const transport = new EngineTransport(this, slot, generation, handler)

@@ -21,6 +21,7 @@ interface Handle {
   readStop?(): void
   pause?(): void
   close?(): void
+  hasRef?(): boolean
   onread?: unknown
 }
 
@@ -50,9 +51,10 @@ export function takeOver(stream: Duplex): Takeable | null {
 /**
  * Closes the handle of a socket whose descriptor was taken over and duplicated. The socket itself stays as it is, with its addresses,
  * and counts for its server until somebody destroys it, which `end` does, too; nothing can be read from it or written to it, and
- * since it sees no traffic, it has no timeout. Where handles are not what they are in Node.js it is destroyed.
+ * since it sees no traffic, it has no timeout. `refer` is called when its `ref` and `unref` are, and has the process wait for the
+ * end of the connection or not. Where handles are not what they are in Node.js it is destroyed.
  */
-export function letGo(stream: Duplex): void {
+export function letGo(stream: Duplex, refer: (isReferenced: boolean) => void): void {
   const socket = stream as Socket & { _handle?: Handle | null }
   const handle = socket._handle
   if (
@@ -63,6 +65,11 @@ export function letGo(stream: Duplex): void {
     socket.destroy()
     return
   }
+  const setReferenced = (isReferenced: boolean) => {
+    refer(isReferenced)
+    return socket
+  }
+  if (handle.hasRef?.() === false) refer(false)
   // Asked for as long as there is a handle, the peer's is remembered; our own is not.
   void socket.remoteAddress
   const { localAddress, localPort, localFamily } = socket
@@ -71,6 +78,8 @@ export function letGo(stream: Duplex): void {
     localPort: { value: localPort },
     localFamily: { value: localFamily },
     setTimeout: { value: () => socket, writable: true, configurable: true },
+    ref: { value: () => setReferenced(true), writable: true, configurable: true },
+    unref: { value: () => setReferenced(false), writable: true, configurable: true },
     // That of Node.js would wait for a handle.
     _final: { value: (done: () => void) => done() }
   })

@@ -24,6 +24,22 @@ async function serve(): Promise<{ url: string; said: Promise<unknown[]> }> {
   return { url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`, said }
 }
 
+describe.each(['ws', 'hotsocket/ws'])('%s, in a process that does not wait', (specifier) => {
+  it('ends by itself when its socket is unref', async () => {
+    const { url, said } = await serve()
+    const source = `
+      import { WebSocket } from '${specifier}'
+      const socket = new WebSocket('${url}')
+      socket.on('open', () => { socket._socket.ref().unref().unref() })`
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
+      cwd: root,
+      stdio: 'inherit'
+    })
+    const [[status], heard] = await Promise.all([once(child, 'close'), said])
+    expect([status, heard]).toEqual([0, [1006]])
+  })
+})
+
 describe.each(['ws', 'hotsocket/ws'])('%s, in a process that exits at once', (specifier) => {
   it.each([
     ["socket.send('last words'); socket.close(4001)", ['last words', 4001]],
