@@ -58,11 +58,11 @@ const PROGRAMS: readonly Program[] = [
     reports: {
       query: [{ hello: `Hello, ${GREETING}` }],
       closedIdle: [1000, 'Normal Closure', true],
-      subscription: [500, true, [{ hello: 'Hello, meanwhile' }], 500],
+      subscription: [500, true, [{ hello: 'Hello, meanwhile' }], 'whole'],
       failed: [['not here']],
-      ended: [[{ count: 1 }, { count: 2 }, { count: 3 }], 1_000_000],
+      ended: [[{ count: 1 }, { count: 2 }, { count: 3 }], 'cut short'],
       forbidden: [4403, 'Forbidden'],
-      disposed: [[1001, 'Going away'], 1_000_000]
+      disposed: [[1001, 'Going away'], 'cut short']
     }
   },
   {

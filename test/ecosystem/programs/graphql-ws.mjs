@@ -1,5 +1,6 @@
 // Owns graphql-ws' job: a query, a subscription, a failing one, one that is ended by the client, and the end of the server.
 import { createServer } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import { GraphQLError, GraphQLInt, GraphQLObjectType, GraphQLSchema, GraphQLString } from 'graphql'
 import { createClient } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
@@ -30,10 +31,15 @@ const schema = new GraphQLSchema({
 })
 
 async function* countTo(to) {
+  let count = 0
   try {
-    for (let count = 1; count <= to; count++) yield { count }
+    while (count < to) {
+      yield { count: ++count }
+      // So that the server hears of the end of a subscription meanwhile.
+      if (count % 10 === 0) await setImmediate()
+    }
   } finally {
-    ended.push(to)
+    ended.push(count === to ? 'whole' : 'cut short')
   }
 }
 
