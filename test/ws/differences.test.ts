@@ -116,6 +116,15 @@ describe.each(subjects)('$name: what differs', (subject: Subject) => {
     expect(lines).toEqual(['close 1000 ""'])
   })
 
+  it('after terminate come no messages that have arrived already', async () => {
+    const { socket, peer } = await serveRawPeer(subject)
+    const lines = record(socket)
+    socket.once('message', () => socket.terminate())
+    peer.write(Buffer.concat([encodeFrame(1, Buffer.from('a')), encodeFrame(1, Buffer.from('b'))]))
+    await until(() => lines.at(-1)?.startsWith('close') === true, 'it is closed')
+    expect(lines).toEqual([...either(['text a', 'text b'], ['text a']), 'close 1006 ""'])
+  })
+
   it('a reason that is not UTF-8 is an error whatever skipUTF8Validation says', async () => {
     const { socket, peer } = await serveRawPeer(subject, { skipUTF8Validation: true })
     const lines = record(socket)
