@@ -120,7 +120,9 @@ export async function runProgram(
     {
       cwd: folder,
       env: { ...Object.fromEntries(inherited), NO_COLOR: '1', ...env },
-      timeout: 60_000
+      // Before the test gives up: no program is left behind.
+      timeout: 50_000,
+      killSignal: 'SIGKILL'
     }
   )
   const output = { stdout: '', stderr: '' }
