@@ -182,7 +182,7 @@ function chooseCarrier(source: Duplex | EngineArrival, head: Uint8Array, keepsSt
   // Where the kernel refuses another descriptor the stream goes on.
   if (slot === null) return { open: (handler) => new StreamTransport(source, handler), head: bytes }
   const generation = loop.generation(slot)
-  if (keepsStream) letGo(source, (isReferenced) => loop.setReferenced(slot, generation, isReferenced))
+  if (keepsStream) letGo(source, loop, slot, generation)
   else source.destroy()
   return { open: (handler) => loop.open(slot, generation, handler), head: NO_BYTES }
 }

@@ -48,15 +48,67 @@ export function takeOver(stream: Duplex): Takeable | null {
   return { descriptor, isOwned, head }
 }
 
+/** What has the descriptor now, among many. */
+interface Carrier {
+  /** Has the process wait for the end of a connection, or not. */
+  setReferenced(slot: number, generation: number, isReferenced: boolean): void
+}
+
+/** What a socket has that has lost its handle. */
+interface Shell {
+  _handle?: Handle | null
+  /** What `localAddress` and the like are read from. */
+  _getsockname(): object
+  ownAddress: object
+  setTimeout(): unknown
+  _final(done: () => void): void
+  carrier: Carrier
+  slot: number
+  generation: number
+  ref(): unknown
+  unref(): unknown
+}
+
+// One function for all shells: closures would cost each of them memory.
+function ownAddressOf(this: Shell): object {
+  return this.ownAddress
+}
+
+function setNoTimeout(this: Shell): Shell {
+  return this
+}
+
+/** That of Node.js would wait for a handle. */
+function finishAtOnce(done: () => void): void {
+  done()
+}
+
+function destroyShell(this: Socket): void {
+  this.destroy()
+}
+
+function referShell(this: Shell): Shell {
+  this.carrier.setReferenced(this.slot, this.generation, true)
+  return this
+}
+
+function unreferShell(this: Shell): Shell {
+  this.carrier.setReferenced(this.slot, this.generation, false)
+  return this
+}
+
+function ignore(): void {}
+
 /**
  * Closes the handle of a socket whose descriptor was taken over and duplicated. The socket itself stays as it is, with its addresses,
  * and counts for its server until somebody destroys it, which `end` does, too; nothing can be read from it or written to it, and
- * since it sees no traffic, it has no timeout. `refer` is called when its `ref` and `unref` are, and has the process wait for the
- * end of the connection or not. Where handles are not what they are in Node.js it is destroyed.
+ * since it sees no traffic, it has no timeout; `ref` and `unref` go to `carrier`. Where handles are not what they are in Node.js it
+ * is destroyed.
  */
-export function letGo(stream: Duplex, refer: (isReferenced: boolean) => void): void {
-  const socket = stream as Socket & { _handle?: Handle | null }
-  const handle = socket._handle
+export function letGo(stream: Duplex, carrier: Carrier, slot: number, generation: number): void {
+  const socket = stream as Socket
+  const shell = socket as unknown as Shell
+  const handle = shell._handle
   if (
     handle?.close === undefined ||
     process.versions.bun !== undefined ||
@@ -65,28 +117,22 @@ export function letGo(stream: Duplex, refer: (isReferenced: boolean) => void): v
     socket.destroy()
     return
   }
-  const setReferenced = (isReferenced: boolean) => {
-    refer(isReferenced)
-    return socket
-  }
-  if (handle.hasRef?.() === false) refer(false)
+  if (handle.hasRef?.() === false) carrier.setReferenced(slot, generation, false)
   // Asked for as long as there is a handle, the peer's is remembered; our own is not.
   void socket.remoteAddress
-  const { localAddress, localPort, localFamily } = socket
-  Object.defineProperties(socket, {
-    localAddress: { value: localAddress },
-    localPort: { value: localPort },
-    localFamily: { value: localFamily },
-    setTimeout: { value: () => socket, writable: true, configurable: true },
-    ref: { value: () => setReferenced(true), writable: true, configurable: true },
-    unref: { value: () => setReferenced(false), writable: true, configurable: true },
-    // That of Node.js would wait for a handle.
-    _final: { value: (done: () => void) => done() }
-  })
-  socket.once('finish', () => socket.destroy())
-  handle.onread = () => {}
+  shell.ownAddress = { ...shell._getsockname() }
+  shell._getsockname = ownAddressOf
+  shell.setTimeout = setNoTimeout
+  shell._final = finishAtOnce
+  shell.carrier = carrier
+  shell.slot = slot
+  shell.generation = generation
+  shell.ref = referShell
+  shell.unref = unreferShell
+  socket.on('finish', destroyShell)
+  handle.onread = ignore
   handle.close()
-  socket._handle = null
+  shell._handle = null
 }
 
 /**

@@ -18,6 +18,16 @@ import type { BinaryType, RawData, WebSocket } from './websocket.js'
 export const CONNECTING = 0
 
 const NO_REASON = Buffer.alloc(0)
+const SESSION = Symbol('session')
+
+/** A stream and whose it is. */
+type Attached = Duplex & { [SESSION]?: Session }
+
+/** Who keeps the WebSockets that are open. */
+export interface SessionKeeper {
+  /** One is over, and will tell so after this. */
+  forget(websocket: WebSocket): void
+}
 
 /** The inner half of a WebSocket. Programs put whatever they like onto a WebSocket: what is ours stands here. */
 export class Session {
@@ -36,6 +46,7 @@ export class Session {
   outgoing: Outgoing | null = null
   /** How the connection ended. */
   details: CloseDetails | null = null
+  keeper: SessionKeeper | null = null
   /** Bytes that were sent when it was too late. */
   lateBytes = 0
   #state: 0 | 1 | 2 | 3 = CONNECTING
@@ -65,10 +76,11 @@ export class Session {
     setNoDelay?.call(stream as Socket, true)
     this.protocol = opened.protocol ?? ''
     this.extensions = opened.extensions.map(({ name }) => name).join()
-    const connection = endpoint.adopt(stream, { ...opened, data: this, keepsStream: true })
+    ;(stream as Attached)[SESSION] = this
+    endpoint.adopt(stream, { ...opened, data: this, keepsStream: true })
     // An engine has it: whoever destroys the stream means the connection, and errors of what is only a shell say nothing.
-    stream.on('error', () => {})
-    stream.on('close', () => terminateBehind(connection))
+    stream.on('error', ignore)
+    stream.on('close', handleStreamClose)
   }
 
   /** @internal The connection is open: nothing is told before whoever waits for that has had a chance to listen. */
@@ -129,6 +141,7 @@ export class Session {
   end(code: number, reason: Buffer): void {
     if (this.#state === ReadyState.CLOSED) return
     this.#state = ReadyState.CLOSED
+    this.keeper?.forget(this.websocket)
     this.emit('close', code, reason)
   }
 
@@ -182,6 +195,19 @@ export class Session {
     })
   }
 }
+
+/** Whether a stream has become a WebSocket's. */
+export function isTaken(stream: Duplex): boolean {
+  return SESSION in stream
+}
+
+// One function for all streams: closures would cost each of them memory.
+function handleStreamClose(this: Attached): void {
+  const { connection, details } = this[SESSION]!
+  if (connection !== null && details === null) terminateBehind(connection)
+}
+
+function ignore(): void {}
 
 /**
  * Terminates after what was sent in this turn, which `ws` gives to the kernel at once: that is a microtask, which is asked for only

@@ -20,7 +20,7 @@ import { createEndpoint } from './endpoint.js'
 import { COMMON_DEFAULTS, environmentOf, extensionsOf } from './options.js'
 import { findFault, refuse } from './refusal.js'
 import type { RequestClass, ServerOptions, WebSocketClass } from './server-options.js'
-import type { Session } from './session.js'
+import { isTaken, type Session } from './session.js'
 import { TypedEmitter } from './typed-emitter.js'
 import { sessionOf, WebSocket } from './websocket.js'
 
@@ -33,9 +33,6 @@ export interface ServerEventArguments<Client, Request> {
   listening: []
   wsClientError: [error: Error, socket: Duplex, request: Request]
 }
-
-/** Streams that some server has upgraded. */
-const upgraded = new WeakSet<Duplex>()
 
 const DEFAULTS = {
   ...COMMON_DEFAULTS,
@@ -68,6 +65,7 @@ export class WebSocketServer<
   /** Takes our listeners off the HTTP server. */
   #leave: (() => void) | null = null
   #closesWithLast = false
+  readonly #keeper = { forget: (client: WebSocket) => this.#forget(client) }
   readonly #endpoint: Endpoint<Session>
   readonly #environment: Environment
   readonly #extensions: readonly Extension[]
@@ -194,15 +192,13 @@ export class WebSocketServer<
       socket.destroy()
       return
     }
-    if (upgraded.has(socket)) {
+    if (isTaken(socket)) {
       throw new Error(
         'server.handleUpgrade() was called more than once with the same socket, possibly due to a misconfiguration'
       )
     }
     if (this.#state !== 'running') return refuse(socket, 503)
-    upgraded.add(socket)
     const client = this.#open(request, socket, head, offers)
-    if (this.options.clientTracking) this.#track(client)
     callback(client, request)
   }
 
@@ -222,6 +218,10 @@ export class WebSocketServer<
       const response = this.#respond(request, protocol, answers, negotiated)
       const opened = { protocol, extensions: negotiated, request: null, response, head }
       session.open(this.#endpoint, socket, opened)
+      if (this.options.clientTracking) {
+        session.keeper = this.#keeper
+        this.clients.add(client)
+      }
       return client
     } catch (error) {
       // The program's, whose process may go on: nobody has the socket any more.
@@ -264,12 +264,9 @@ export class WebSocketServer<
     return Buffer.from(`${headers.join('\r\n')}\r\n\r\n`, 'latin1')
   }
 
-  #track(client: InstanceType<Client>): void {
-    this.clients.add(client)
-    client.on('close', () => {
-      this.clients.delete(client)
-      if (this.#closesWithLast && this.clients.size === 0) process.nextTick(() => this.#emitClose())
-    })
+  #forget(client: WebSocket): void {
+    this.clients.delete(client as InstanceType<Client>)
+    if (this.#closesWithLast && this.clients.size === 0) process.nextTick(() => this.#emitClose())
   }
 
   #refuse(
