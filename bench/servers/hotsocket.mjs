@@ -4,7 +4,6 @@ import { createServer } from 'node:http'
 import { createRequire } from 'node:module'
 import { AsyncServer, DeflateMessage } from '../../dist/index.js'
 import { answerHarness } from './answer-harness.mjs'
-import { makeCertificate } from './certificate.mjs'
 
 const { version } = createRequire(import.meta.url)('../../package.json')
 const host = '127.0.0.1'
@@ -72,7 +71,7 @@ function deflate(settings) {
 const variant = process.argv[2]
 const server = new AsyncServer({
   ...VARIANTS[variant],
-  ...(variant === 'tls' && { tls: await makeCertificate() }),
+  ...(variant === 'tls' && { tls: await certify() }),
   host,
   // The peers send no pings of their own, either.
   pingIntervalMs: 0
@@ -95,4 +94,10 @@ async function listenAttached() {
   server.attach(http)
   await once(http.listen(0, host), 'listening')
   return http.address().port
+}
+
+/** Loaded only where it is needed: what else is in memory makes each collection of garbage longer. */
+async function certify() {
+  const { makeCertificate } = await import('./certificate.mjs')
+  return makeCertificate()
 }

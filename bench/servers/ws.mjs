@@ -3,7 +3,6 @@ import { createServer } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { createRequire } from 'node:module'
 import { answerHarness } from './answer-harness.mjs'
-import { makeCertificate } from './certificate.mjs'
 
 const { WS_MODULE = 'ws' } = process.env
 const { WebSocketServer } = await import(WS_MODULE)
@@ -95,7 +94,7 @@ server.on('listening', () => {
 http?.listen(0, host)
 
 async function createSecureServer() {
-  return createHttpsServer(await makeCertificate())
+  return createHttpsServer(await certify())
 }
 
 /** Which addons ws has really loaded: it takes those that are there, and prefers Node's isUtf8 to utf-8-validate. */
@@ -112,4 +111,10 @@ async function describeFace() {
   const { tier } = new AsyncServer()
   const { version } = require('../../package.json')
   return { description: `${WS_MODULE} ${version}, tier ${tier}`, tier }
+}
+
+/** Loaded only where it is needed: what else is in memory makes each collection of garbage longer. */
+async function certify() {
+  const { makeCertificate } = await import('./certificate.mjs')
+  return makeCertificate()
 }
