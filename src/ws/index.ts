@@ -8,6 +8,7 @@
  */
 
 import { extension, subprotocol } from './header-lists.js'
+import { PerMessageDeflate } from './per-message-deflate.js'
 import { Receiver } from './receiver.js'
 import { Sender } from './sender.js'
 import { createWebSocketStream } from './stream.js'
@@ -17,6 +18,7 @@ import { WebSocketServer } from './websocket-server.js'
 Object.assign(WebSocket, {
   createWebSocketStream,
   extension,
+  PerMessageDeflate,
   Receiver,
   Sender,
   Server: WebSocketServer,
@@ -42,6 +44,7 @@ export type {
   VerifyClientCallbackSync
 } from './options.js'
 export type { MessageOptions, SendCallback } from './outgoing.js'
+export type { CodingCallback, PerMessageDeflateSettings } from './per-message-deflate.js'
 export type { ReceiverOptions } from './receiver.js'
 export type { FrameOptions } from './sender.js'
 export type { ServerOptions } from './server-options.js'
@@ -52,6 +55,7 @@ export type { ServerEventArguments } from './websocket-server.js'
 export {
   createWebSocketStream,
   extension,
+  PerMessageDeflate,
   Receiver,
   Sender,
   subprotocol,

@@ -44,6 +44,7 @@ export class WebSocket extends EventTargetEmitter {
   // What `require` of the package gives is the class, with all the rest as its properties, which index.ts sets.
   declare static readonly createWebSocketStream: typeof import('./stream.js').createWebSocketStream
   declare static readonly extension: typeof import('./header-lists.js').extension
+  declare static readonly PerMessageDeflate: typeof import('./per-message-deflate.js').PerMessageDeflate
   declare static readonly Receiver: typeof import('./receiver.js').Receiver
   declare static readonly Sender: typeof import('./sender.js').Sender
   declare static readonly Server: typeof import('./websocket-server.js').WebSocketServer
