@@ -100,7 +100,7 @@ describe('an addon that cannot be used', () => {
     const path = join(folder, 'foreign', 'build', 'Release', 'hotsocket.node')
     copyFileSync(bufferutil, path)
     expect(warningOf(prebuild('foreign'))).toBe(
-      `the addon ${path} does not work: its interface is undefined, expected is 12; rebuild it${remedy}`
+      `the addon ${path} does not work: its interface is undefined, expected is 13; rebuild it${remedy}`
     )
   })
 
@@ -109,7 +109,7 @@ describe('an addon that cannot be used', () => {
     const fake = `
       import { createRequire } from 'node:module'
       createRequire('file:///').extensions['.node'] = (module) => {
-        module.exports = { interfaceVersion: 12, mask() {} }
+        module.exports = { interfaceVersion: 13, mask() {} }
       }`
     expect(warningOf(prebuild('wrong'), fake)).toBe(
       `the addon ${path} does not work: mask answers 0,0,0,0,0, expected is 127,159,77,81,88${remedy}`
