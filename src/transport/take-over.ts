@@ -49,7 +49,7 @@ export function takeOver(stream: Duplex): Takeable | null {
 }
 
 /** What has the descriptor now, among many. */
-interface Carrier {
+interface Holder {
   /** Has the process wait for the end of a connection, or not. */
   setReferenced(slot: number, generation: number, isReferenced: boolean): void
 }
@@ -62,7 +62,7 @@ interface Shell {
   ownAddress: object
   setTimeout(): unknown
   _final(done: () => void): void
-  carrier: Carrier
+  holder: Holder
   slot: number
   generation: number
   ref(): unknown
@@ -88,12 +88,12 @@ function destroyShell(this: Socket): void {
 }
 
 function referShell(this: Shell): Shell {
-  this.carrier.setReferenced(this.slot, this.generation, true)
+  this.holder.setReferenced(this.slot, this.generation, true)
   return this
 }
 
 function unreferShell(this: Shell): Shell {
-  this.carrier.setReferenced(this.slot, this.generation, false)
+  this.holder.setReferenced(this.slot, this.generation, false)
   return this
 }
 
@@ -102,10 +102,10 @@ function ignore(): void {}
 /**
  * Closes the handle of a socket whose descriptor was taken over and duplicated. The socket itself stays as it is, with its addresses,
  * and counts for its server until somebody destroys it, which `end` does, too; nothing can be read from it or written to it, and
- * since it sees no traffic, it has no timeout; `ref` and `unref` go to `carrier`. Where handles are not what they are in Node.js it
+ * since it sees no traffic, it has no timeout; `ref` and `unref` go to `holder`. Where handles are not what they are in Node.js it
  * is destroyed.
  */
-export function letGo(stream: Duplex, carrier: Carrier, slot: number, generation: number): void {
+export function letGo(stream: Duplex, holder: Holder, slot: number, generation: number): void {
   const socket = stream as Socket
   const shell = socket as unknown as Shell
   const handle = shell._handle
@@ -117,14 +117,14 @@ export function letGo(stream: Duplex, carrier: Carrier, slot: number, generation
     socket.destroy()
     return
   }
-  if (handle.hasRef?.() === false) carrier.setReferenced(slot, generation, false)
+  if (handle.hasRef?.() === false) holder.setReferenced(slot, generation, false)
   // Asked for as long as there is a handle, the peer's is remembered; our own is not.
   void socket.remoteAddress
   shell.ownAddress = { ...shell._getsockname() }
   shell._getsockname = ownAddressOf
   shell.setTimeout = setNoTimeout
   shell._final = finishAtOnce
-  shell.carrier = carrier
+  shell.holder = holder
   shell.slot = slot
   shell.generation = generation
   shell.ref = referShell

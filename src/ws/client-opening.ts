@@ -229,10 +229,7 @@ export class ClientOpening {
     request?.destroy()
     // A request whose response is there leaves its socket alone.
     request?.socket?.destroy()
-    process.nextTick(() => {
-      this.#session.fail(error)
-      this.#session.end(1006, Buffer.alloc(0))
-    })
+    process.nextTick(() => this.#giveUp(error))
   }
 
   /** The answer is wrong. */

@@ -24,10 +24,10 @@ class SessionOwner extends DefaultHandlers<Session> {
     connection.data.handleMessage(message)
   }
   override onping(connection: Connection<Session>, payload: Uint8Array): void {
-    connection.data.handlePing(payload)
+    connection.data.handleControl('ping', payload)
   }
   override onpong(connection: Connection<Session>, payload: Uint8Array): void {
-    connection.data.handlePong(payload)
+    connection.data.handleControl('pong', payload)
   }
   override onclose(
     connection: Connection<Session>,

@@ -126,6 +126,12 @@ export function limitsOf(options: CommonOptions): Limits {
   }
 }
 
+/** Has a program write a masking key into `key`, and gives it as the core has it. */
+export function generateKey(generateMask: (mask: Buffer) => void, key: Buffer): number {
+  generateMask(key)
+  return key.readInt32LE()
+}
+
 /** What the core is given where options ask for something else than usual. */
 export function environmentOf({ generateMask, skipUTF8Validation }: ClientOptions): Environment {
   let chosen = environment
@@ -133,11 +139,7 @@ export function environmentOf({ generateMask, skipUTF8Validation }: ClientOption
     chosen = { ...chosen, kernels: { ...chosen.kernels, validateUtf8: () => 0 } }
   if (generateMask !== undefined) {
     const key = Buffer.alloc(4)
-    const maskingKey = () => {
-      generateMask(key)
-      return key.readInt32LE()
-    }
-    chosen = { ...chosen, maskingKey }
+    chosen = { ...chosen, maskingKey: () => generateKey(generateMask, key) }
   }
   return chosen
 }

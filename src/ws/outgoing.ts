@@ -1,7 +1,7 @@
 // Owns what a session sends: messages, whole or by fragments, pings and pongs, in the order in which they were given. Must not
 // know what arrives.
 import type { Connection } from '../connection.js'
-import type { SendOptions, SendStatus } from '../connection-status.js'
+import type { SendStatus } from '../connection-status.js'
 import type { WebSocketError } from '../core/errors.js'
 import { HeaderBit, Opcode } from '../core/header.js'
 import { BinaryMessage, type Sendable, TextMessage } from '../core/message.js'
@@ -113,26 +113,11 @@ export class Outgoing {
   #send(data: string | Uint8Array, options: MessageOptions, callback: SendCallback | undefined): void {
     const { binary = typeof data !== 'string', compress, fin = true, mask } = options
     if (!fin || this.#writer !== null) return this.#sendFragment(data, binary, fin, mask, callback)
-    const message = toSendable(data, binary)
-    if (compress === undefined && mask === undefined)
-      this.#report(this.#connection, message, undefined, callback)
-    else
-      this.#report(
-        this.#connection,
-        message,
-        { ...(compress !== undefined && { compress }), ...(mask !== undefined && { mask }) },
-        callback
-      )
-  }
-
-  #report(
-    connection: Connection<unknown>,
-    message: Sendable,
-    options: SendOptions | undefined,
-    callback: SendCallback | undefined
-  ): void {
-    if (callback === undefined) connection.send(message, options)
-    else connection.send(message, { ...options, sent: toSent(callback) })
+    this.#connection.send(toSendable(data, binary), {
+      ...(compress !== undefined && { compress }),
+      ...(mask !== undefined && { mask }),
+      ...(callback !== undefined && { sent: toSent(callback) })
+    })
   }
 
   #sendFragment(

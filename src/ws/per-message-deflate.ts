@@ -4,7 +4,7 @@ import type { ExtensionData, ExtensionSession, SlicedWork } from '../core/extens
 import { HeaderBit, Opcode } from '../core/header.js'
 import { environment } from '../kernels/index.js'
 import { type Configuration, toConfiguration, toOffer } from './header-lists.js'
-import { extensionsOf, limitsOf, type PerMessageDeflateOptions } from './options.js'
+import { extensionsOf, extensionsToOffer, limitsOf, type PerMessageDeflateOptions } from './options.js'
 import { callOutside } from './uncaught.js'
 
 const MAX_STORED_BYTES = 65_535
@@ -35,9 +35,7 @@ export class PerMessageDeflate {
   constructor(options: PerMessageDeflateSettings = {}) {
     const { isServer = false, maxPayload = 0, ...rest } = options
     this.#isServer = isServer
-    // A client asks for nothing that it was not told to ask for.
-    const windows = isServer ? {} : { serverNoContextTakeover: false, clientNoContextTakeover: false }
-    this.#extension = extensionsOf({ ...windows, ...rest })[0]!
+    this.#extension = (isServer ? extensionsOf(rest) : extensionsToOffer(rest))[0]!
     this.#limitsServer = rest.serverMaxWindowBits != null
     this.#maxBytes = limitsOf({ maxPayload }).maxMessageBytes
   }

@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import { HeaderBit, headerLength, Opcode, writeHeader } from '../core/header.js'
 import { environment } from '../kernels/index.js'
+import { generateKey } from './options.js'
 import { type SendCallback, toBytes } from './outgoing.js'
 
 /** What a frame has besides its payload. */
@@ -25,6 +26,8 @@ export interface FrameOptions {
 export class Sender {
   readonly #stream: Duplex
   readonly #generateMask: ((mask: Buffer) => void) | undefined
+  /** Whether a message has begun that has not ended. */
+  #isAmid = false
 
   /** `extensions`: no effect, nothing is compressed. `generateMask`: as of `FrameOptions`. */
   constructor(stream: Duplex, _extensions?: object, generateMask?: (mask: Buffer) => void) {
@@ -89,9 +92,6 @@ export class Sender {
     this.#write(Opcode.CLOSE, encodeStatus(code, data), true, mask, callback)
   }
 
-  /** Whether a message has begun that has not ended. */
-  #isAmid = false
-
   #write(
     opcode: number,
     data: unknown,
@@ -107,9 +107,7 @@ export class Sender {
 
 function maskingKey({ generateMask, maskBuffer }: FrameOptions): number {
   if (generateMask === undefined) return environment.maskingKey()
-  const key = maskBuffer ?? Buffer.alloc(4)
-  generateMask(key)
-  return key.readInt32LE()
+  return generateKey(generateMask, maskBuffer ?? Buffer.alloc(4))
 }
 
 function encodeStatus(code: number | undefined, data: string | Uint8Array | undefined): Uint8Array {

@@ -106,14 +106,8 @@ export class Session {
   }
 
   /** @internal */
-  handlePing(payload: Uint8Array): void {
-    this.emit('ping', toBuffer(payload))
-    if (!this.allowsSynchronousEvents) this.#defer()
-  }
-
-  /** @internal */
-  handlePong(payload: Uint8Array): void {
-    this.emit('pong', toBuffer(payload))
+  handleControl(name: 'ping' | 'pong', payload: Uint8Array): void {
+    this.emit(name, toBuffer(payload))
     if (!this.allowsSynchronousEvents) this.#defer()
   }
 
@@ -131,7 +125,7 @@ export class Session {
 
   /** Tells of an error, unless one was told already. */
   fail(error: Error): void {
-    if (this.#state === CONNECTING) this.#state = ReadyState.CLOSING
+    this.giveUp()
     if (this.#hasFailed) return
     this.#hasFailed = true
     this.emit('error', error)
