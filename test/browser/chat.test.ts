@@ -1,34 +1,17 @@
 // The chat of docs/examples in Chromium.
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import { runExample, startExample } from '../support/example-process.js'
 import { guard } from '../support/harness.js'
-import { launchBrowser, needBrowser } from './chromium.js'
+import { Pages } from './pages.js'
 
 guard()
 
-let browser: Browser | null = null
-let context: BrowserContext | null = null
-let faults: string[] = []
-beforeAll(async () => {
-  browser = await launchBrowser()
-})
-afterAll(() => browser?.close())
-beforeEach(needBrowser)
-beforeEach(async () => {
-  context = await browser!.newContext()
-  faults = []
-})
-afterEach(() => context?.close())
+const pages = Pages.use()
 
 /** Opens the page in a tab of its own, and gives a name there. */
 async function enter(url: string, name: string): Promise<Page> {
-  const page = await context!.newPage()
-  page.on('pageerror', (error) => faults.push(String(error)))
-  page.on('console', (message) => {
-    if (message.type() === 'error') faults.push(message.text())
-  })
-  await page.goto(url)
+  const page = await pages.open(url)
   await page.getByLabel('Name', { exact: true }).fill(name)
   await page.keyboard.press('Enter')
   await connected(page)
@@ -65,7 +48,7 @@ describe('the page of the chat', () => {
     }
     await ada.close()
     await expect.poll(() => present(bob)).toEqual(['Bøb'])
-    expect(faults).toEqual([])
+    expect(pages.faults).toEqual([])
   })
 
   it('has the history after a reload, in the room of the address', async () => {
@@ -83,7 +66,7 @@ describe('the page of the chat', () => {
     expect(await ada.getByRole('link', { name: 'garden' }).getAttribute('aria-current')).toBe('page')
     await ada.getByRole('link', { name: 'lobby' }).click()
     await expect.poll(() => messages(ada)).toEqual(['Adain the lobby'])
-    expect(faults).toEqual([])
+    expect(pages.faults).toEqual([])
   })
 
   it('comes back when the server does, and shows nothing twice', async () => {
@@ -99,11 +82,11 @@ describe('the page of the chat', () => {
     await say(ada, 'behind')
     await expect.poll(() => messages(ada)).toEqual(['Adabefore', 'Adabehind'])
     // What the browser says of attempts that came to nothing.
-    expect(faults.filter((fault) => !fault.includes('ERR_CONNECTION_REFUSED'))).toEqual([])
+    expect(pages.faults.filter((fault) => !fault.includes('ERR_CONNECTION_REFUSED'))).toEqual([])
   })
 
   it('asks for a name that is one', async () => {
-    const page = await context!.newPage()
+    const page = await pages.context.newPage()
     await page.goto(await startExample('chat/server'))
     const name = page.getByLabel('Name', { exact: true })
     await name.fill('<b>')

@@ -1,35 +1,18 @@
 // The dashboard of docs/examples in Chromium.
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { Page } from 'playwright-core'
+import { describe, expect, it } from 'vitest'
 import { connect } from '../../src/index.js'
 import { startExample } from '../support/example-process.js'
 import { cleanUp, guard } from '../support/harness.js'
-import { launchBrowser, needBrowser } from './chromium.js'
 import { hasColour } from './in-page.js'
+import { Pages } from './pages.js'
 
 guard()
 
-let browser: Browser | null = null
-let context: BrowserContext | null = null
-let faults: string[] = []
-beforeAll(async () => {
-  browser = await launchBrowser()
-})
-afterAll(() => browser?.close())
-beforeEach(needBrowser)
-beforeEach(async () => {
-  context = await browser!.newContext()
-  faults = []
-})
-afterEach(() => context?.close())
+const pages = Pages.use()
 
 async function openPage(url: string): Promise<Page> {
-  const page = await context!.newPage()
-  page.on('pageerror', (error) => faults.push(String(error)))
-  page.on('console', (message) => {
-    if (message.type() === 'error') faults.push(message.text())
-  })
-  await page.goto(url)
+  const page = await pages.open(url)
   await page.getByText('Connected', { exact: true }).waitFor()
   return page
 }
@@ -65,7 +48,7 @@ describe('the page of the dashboard', () => {
     await expect.poll(() => figure(page, 'reported'), { timeout: 8000 }).toBeGreaterThan(1000)
     await expect.poll(() => figure(page, 'rate'), { timeout: 8000 }).toBeGreaterThan(1000)
     expect(Number.parseFloat((await value(page, 'pressure', 'north'))!.replace(',', ''))).toBeGreaterThan(900)
-    expect(faults).toEqual([])
+    expect(pages.faults).toEqual([])
   })
 
   it('gets what it shows only', async () => {
@@ -84,7 +67,7 @@ describe('the page of the dashboard', () => {
     expect(await value(page, 'load', 'north')).toBe('1')
     await page.getByRole('checkbox', { name: 'load' }).check()
     await expect.poll(() => value(page, 'load', 'north')).toBe('3')
-    expect(faults).toEqual([])
+    expect(pages.faults).toEqual([])
   })
 
   it('that stood still shows the newest values at once, while others noticed nothing', async () => {
@@ -94,7 +77,7 @@ describe('the page of the dashboard', () => {
     marker.send('1')
     await startExample('dashboard/sensors', [url, '400'])
     await expect.poll(() => value(slow, 'load', 'marker')).toBe('1')
-    const debug = await context!.newCDPSession(slow)
+    const debug = await pages.context.newCDPSession(slow)
     await debug.send('Debugger.enable')
     await debug.send('Debugger.pause')
     const before = await total(quick)
@@ -104,7 +87,7 @@ describe('the page of the dashboard', () => {
     await debug.send('Debugger.resume')
     await expect.poll(() => value(slow, 'load', 'marker'), { timeout: 4000 }).toBe('2')
     expect((await total(quick)) - (await total(slow))).toBeGreaterThan(2000)
-    expect(faults).toEqual([])
+    expect(pages.faults).toEqual([])
   })
 })
 

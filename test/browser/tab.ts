@@ -1,6 +1,7 @@
 // Owns one tab with the page of `hotsocket serve` in it: what a user does there, and what a user sees.
 import type { BrowserContext, Page } from 'playwright-core'
 import { readFigures, readMessages, type ShownMessage } from './in-page.js'
+import { collectFaults } from './pages.js'
 
 /** One open tab. */
 export class Tab {
@@ -10,10 +11,7 @@ export class Tab {
 
   private constructor(page: Page) {
     this.page = page
-    page.on('pageerror', (error) => this.faults.push(String(error)))
-    page.on('console', (message) => {
-      if (message.type() === 'error') this.faults.push(message.text())
-    })
+    collectFaults(page, this.faults)
   }
 
   /** Opens the page and waits until it is connected. */
